@@ -1,0 +1,135 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// The architecture, executable: layers in order, each target with what it may import. Imports go downwards only, and the
+// build runs with `--explicit-target-dependency-import-check error`, so this map cannot lie.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    // Exclusive access to the fields of our classes is checked in debug builds, tests and sanitizer runs; in a release the
+    // check is an eighth of the instructions of a small request.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+]
+
+/// One Swift module of ours, with its tests beside it under `Tests/`, in the same tree.
+func module(_ name: String, in layer: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", swiftSettings: strict)
+}
+
+func tests(
+    _ name: String,
+    in layer: String,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        path: "Tests/\(layer)/\(name)Tests",
+        exclude: exclude,
+        swiftSettings: strict
+    )
+}
+
+/// A C library of Debian's: nobody but its one Swift wrapper imports it.
+func system(_ name: String, pkgConfig: String, package: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Sources/Platform/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([package])]
+    )
+}
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+// MARK: Platform: the kernel and C libraries; nothing about mail.
+
+let platform: [Target] = [
+    .target(name: "CLinux", path: "Sources/Platform/CLinux"),
+    system("COpenSSL", pkgConfig: "openssl", package: "libssl-dev"),
+    system("CSQLite", pkgConfig: "sqlite3", package: "libsqlite3-dev"),
+    .target(
+        name: "CICU",
+        path: "Sources/Platform/CICU",
+        linkerSettings: [.linkedLibrary("icuuc"), .linkedLibrary("icui18n")]
+    ),
+    .target(name: "CGumbo", path: "Sources/Platform/CGumbo", linkerSettings: [.linkedLibrary("gumbo")]),
+    // The computing half: no I/O; Protocols may import it.
+    module("Crypto", in: "Platform", ["COpenSSL"]),
+    module("Charsets", in: "Platform", ["CICU"]),
+    module("HTMLTrees", in: "Platform", ["CGumbo"]),
+    // The I/O half.
+    module("Runtime", in: "Platform", ["CLinux"]),
+    module("Sockets", in: "Platform", ["CLinux", "Runtime"]),
+    module("TLS", in: "Platform", ["COpenSSL", "CLinux", "Sockets"]),
+    module("Files", in: "Platform"),
+    module("SQLite", in: "Platform", ["CSQLite"]),
+]
+
+// MARK: Protocols: pure values; bytes ⇄ grammar ⇄ dialogue. No I/O, no clock, no Foundation.
+
+let protocols: [Target] = [
+]
+
+// MARK: Sessions: async drivers; a state machine + a connection + deadlines.
+
+let sessions: [Target] = [
+]
+
+// MARK: Mail: what the gateway does with mail; all policy lives here.
+
+let mail: [Target] = [
+]
+
+// MARK: The API and the command.
+
+let product: [Target] = [
+]
+
+// MARK: Tests: the same tree.
+
+let suites: [Target] = [
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("Crypto", in: "Platform"),
+    tests("Charsets", in: "Platform"),
+    tests("HTMLTrees", in: "Platform"),
+    tests("Runtime", in: "Platform"),
+    tests("Sockets", in: "Platform", ["Runtime"]),
+    tests("TLS", in: "Platform", ["Sockets", "Runtime"]),
+    tests("Files", in: "Platform"),
+    tests("SQLite", in: "Platform", ["Files"]),
+]
+
+// The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
+let fuzzers: [Target] =
+    Context.environment["POSTERN_FUZZERS"] == nil
+    ? []
+    : [
+        ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
+        ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
+        ("SMTPCommand", ["SMTP"]), ("SearchQuery", ["Storage"]),
+    ].map { name, modules in
+        .executableTarget(
+            name: "Fuzz\(name)",
+            dependencies: (modules + ["Wire", "MailTypes"]).map { .byName(name: $0) },
+            path: "Tests/Fuzzers/\(name)",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]
+        )
+    }
+
+let package = Package(
+    name: "postern",
+    dependencies: [
+        // Structured logging, the field's common front end; our handler writes the JSON lines.
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    ],
+    targets: platform + protocols + sessions + mail + product + suites + fuzzers
+)
