@@ -77,6 +77,8 @@ let platform: [Target] = [
 // MARK: Protocols: pure values; bytes ⇄ grammar ⇄ dialogue. No I/O, no clock, no Foundation.
 
 let protocols: [Target] = [
+    module("Wire", in: "Protocols"),
+    module("MailTypes", in: "Protocols", ["Wire"]),
 ]
 
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
@@ -106,6 +108,8 @@ let suites: [Target] = [
     tests("TLS", in: "Platform", ["Sockets", "Runtime"]),
     tests("Files", in: "Platform"),
     tests("SQLite", in: "Platform", ["Files"]),
+    tests("Wire", in: "Protocols"),
+    tests("MailTypes", in: "Protocols", ["Wire"]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
