@@ -78,6 +78,7 @@ let platform: [Target] = [
 
 let protocols: [Target] = [
     module("Wire", in: "Protocols"),
+    module("JSON", in: "Protocols", ["Wire"]),
     module("MailTypes", in: "Protocols", ["Wire"]),
 ]
 
@@ -109,6 +110,7 @@ let suites: [Target] = [
     tests("Files", in: "Platform"),
     tests("SQLite", in: "Platform", ["Files"]),
     tests("Wire", in: "Protocols"),
+    tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
 ]
 
