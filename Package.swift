@@ -80,6 +80,7 @@ let protocols: [Target] = [
     module("Wire", in: "Protocols"),
     module("JSON", in: "Protocols", ["Wire"]),
     module("MailTypes", in: "Protocols", ["Wire"]),
+    module("MIME", in: "Protocols", ["Wire", "MailTypes", "Charsets", "HTMLTrees"]),
 ]
 
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
@@ -101,6 +102,14 @@ let product: [Target] = [
 
 let suites: [Target] = [
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    // Prints what the MIME reader found, for comparison with other readers.
+    .executableTarget(
+        name: "MIMECheck",
+        dependencies: ["Charsets", "JSON", "MIME", "Wire"],
+        path: "Tests/Tools/MIMECheck",
+        exclude: ["Disagreements.md", "MAP.py"],
+        swiftSettings: strict
+    ),
     tests("Crypto", in: "Platform"),
     tests("Charsets", in: "Platform"),
     tests("HTMLTrees", in: "Platform"),
@@ -112,6 +121,7 @@ let suites: [Target] = [
     tests("Wire", in: "Protocols"),
     tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
+    tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
