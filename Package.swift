@@ -81,6 +81,7 @@ let protocols: [Target] = [
     module("JSON", in: "Protocols", ["Wire"]),
     module("MailTypes", in: "Protocols", ["Wire"]),
     module("MIME", in: "Protocols", ["Wire", "MailTypes", "Charsets", "HTMLTrees"]),
+    module("HTTP", in: "Protocols", ["Wire"]),
 ]
 
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
@@ -122,6 +123,7 @@ let suites: [Target] = [
     tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
     tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
+    tests("HTTP", in: "Protocols", ["Wire"]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
