@@ -80,8 +80,10 @@ let protocols: [Target] = [
     module("Wire", in: "Protocols"),
     module("JSON", in: "Protocols", ["Wire"]),
     module("MailTypes", in: "Protocols", ["Wire"]),
+    module("SASL", in: "Protocols", ["Wire", "Crypto"]),
     module("MIME", in: "Protocols", ["Wire", "MailTypes", "Charsets", "HTMLTrees"]),
     module("HTTP", in: "Protocols", ["Wire"]),
+    module("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
 ]
 
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
@@ -122,8 +124,10 @@ let suites: [Target] = [
     tests("Wire", in: "Protocols"),
     tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
+    tests("SASL", in: "Protocols", ["Wire", "Crypto"]),
     tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
     tests("HTTP", in: "Protocols", ["Wire"]),
+    tests("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"], exclude: ["Transcripts"]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
