@@ -89,6 +89,8 @@ let protocols: [Target] = [
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
 
 let sessions: [Target] = [
+    module("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
+    module("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "Transport", "Wire", "HTTP", logging]),
 ]
 
 // MARK: Mail: what the gateway does with mail; all policy lives here.
@@ -128,6 +130,8 @@ let suites: [Target] = [
     tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
     tests("HTTP", in: "Protocols", ["Wire"]),
     tests("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"], exclude: ["Transcripts"]),
+    tests("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
+    tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
