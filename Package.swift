@@ -91,6 +91,11 @@ let protocols: [Target] = [
 let sessions: [Target] = [
     module("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
     module("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "Transport", "Wire", "HTTP", logging]),
+    module(
+        "SMTPSessions",
+        in: "Sessions",
+        ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
+    ),
 ]
 
 // MARK: Mail: what the gateway does with mail; all policy lives here.
@@ -132,6 +137,11 @@ let suites: [Target] = [
     tests("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"], exclude: ["Transcripts"]),
     tests("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
+    tests(
+        "SMTPSessions",
+        in: "Sessions",
+        ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
+    ),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
