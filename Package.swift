@@ -101,6 +101,11 @@ let sessions: [Target] = [
 // MARK: Mail: what the gateway does with mail; all policy lives here.
 
 let mail: [Target] = [
+    module(
+        "Storage",
+        in: "Mail",
+        ["Runtime", "Files", "Crypto", "SQLite", "Charsets", "Wire", "JSON", "MailTypes", logging]
+    ),
 ]
 
 // MARK: The API and the command.
@@ -142,6 +147,7 @@ let suites: [Target] = [
         in: "Sessions",
         ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
     ),
+    tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.

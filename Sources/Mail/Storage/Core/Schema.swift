@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import SQLite
+
+/// The tables, and how a store of an earlier version gets them: each step forward is one transaction.
+enum Schema {
+    /// "Post", so that the file says whose it is.
+    static let applicationID: Int64 = 0x506F_7374
+
+    /// The schema this version writes.
+    static var version: Int64 { Int64(steps.count) }
+
+    /// Takes an empty file, or a store of an earlier version, to this one.
+    static func bringUpToDate(_ connection: SQLiteConnection, steps: [String] = steps) throws {
+        let found = try connection.pragma("user_version") ?? 0
+        let owner = try connection.pragma("application_id") ?? 0
+        guard found <= steps.count else { throw StoreError.newerSchema(found: found, known: Int64(steps.count)) }
+        let tables = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.int(0) } ?? 0
+        guard owner == applicationID || (found == 0 && tables == 0) else { throw StoreError.foreignFile }
+        for step in Int(found)..<steps.count {
+            try connection.execute("BEGIN IMMEDIATE")
+            do {
+                try connection.execute(steps[step])
+                try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(step + 1)")
+                try connection.execute("COMMIT")
+            } catch {
+                if connection.isInTransaction { try connection.execute("ROLLBACK") }
+                throw error
+            }
+        }
+    }
+
+    /// Reads the whole file; throws if its structure is damaged.
+    static func quickCheck(_ connection: SQLiteConnection) throws {
+        let findings = try connection.all("PRAGMA quick_check(1)") { $0.string(0) }
+        guard findings == ["ok"] else { throw StoreError.corrupt(findings.first ?? "quick_check says nothing") }
+    }
+
+    /// Times are milliseconds since 1970.
+    ///
+    /// Ids are 10 octets. Every row of an account carries the account's key, and every
+    /// statement asks for it. Keys that others refer to lead an index there, because deleting a row asks for its referrers.
+    static let steps: [String] = [
+        """
+        CREATE TABLE accounts (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, address TEXT NOT NULL,
+            -- The address with A-Z lowered; NULL once the account is deleted.
+            address_key TEXT UNIQUE, alias TEXT UNIQUE, display_name TEXT, verifier BLOB, is_suspended INTEGER NOT NULL,
+            quota INTEGER, used INTEGER NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 1,
+            modseq INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0,
+            last_uid_validity INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+            deleted INTEGER, is_purged INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE folders (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            account INTEGER NOT NULL REFERENCES accounts, name TEXT NOT NULL, role TEXT,
+            uid_validity INTEGER NOT NULL, uid_next INTEGER NOT NULL DEFAULT 1, highest_modseq INTEGER NOT NULL,
+            total INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (account, name), UNIQUE (account, role)
+        ) STRICT;
+        CREATE TABLE threads (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, account INTEGER NOT NULL REFERENCES accounts,
+            latest INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE INDEX threads_by_date ON threads (account, latest, pk) WHERE total > 0;
+        -- Which thread a Message-ID belongs to, whether a message of that name is here or only referred to.
+        CREATE TABLE thread_links (
+            account INTEGER NOT NULL REFERENCES accounts, message_id BLOB NOT NULL,
+            thread INTEGER NOT NULL REFERENCES threads, PRIMARY KEY (account, message_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX thread_links_by_thread ON thread_links (thread);
+        -- data is NULL for a body that has a file of its own.
+        CREATE TABLE bodies (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+            refs INTEGER NOT NULL, data BLOB
+        ) STRICT;
+        CREATE TABLE contents (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            account INTEGER NOT NULL REFERENCES accounts, body INTEGER NOT NULL REFERENCES bodies,
+            thread INTEGER NOT NULL REFERENCES threads,
+            -- The thread's id again, because a list of messages shows it with each.
+            thread_id BLOB NOT NULL, size INTEGER NOT NULL, has_attachments INTEGER NOT NULL, is_quarantined INTEGER NOT NULL, summary BLOB NOT NULL, message_id BLOB, base_subject TEXT NOT NULL,
+            detail BLOB NOT NULL, layout BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX contents_by_account ON contents (account);
+        CREATE INDEX contents_by_body ON contents (body, account);
+        CREATE INDEX contents_by_thread ON contents (thread);
+        -- Contents that may have lost their last message, and when.
+        CREATE TABLE released (content INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;
+        CREATE TABLE messages (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            account INTEGER NOT NULL REFERENCES accounts, folder INTEGER NOT NULL REFERENCES folders,
+            uid INTEGER NOT NULL, modseq INTEGER NOT NULL, flags INTEGER NOT NULL, keywords TEXT NOT NULL,
+            internal_date INTEGER NOT NULL, saved_at INTEGER NOT NULL, size INTEGER NOT NULL,
+            content INTEGER NOT NULL REFERENCES contents, thread INTEGER NOT NULL REFERENCES threads,
+            trace BLOB NOT NULL, remote_uid INTEGER, UNIQUE (folder, uid)
+        ) STRICT;
+        CREATE INDEX messages_by_folder ON messages (folder, internal_date, pk);
+        CREATE INDEX messages_by_date ON messages (account, internal_date, pk);
+        CREATE INDEX messages_by_modseq ON messages (account, modseq);
+        CREATE INDEX messages_by_thread ON messages (thread, internal_date, pk);
+        CREATE INDEX messages_by_content ON messages (content);
+        CREATE INDEX messages_unread ON messages (folder, internal_date, pk) WHERE flags & 1 = 0;
+        CREATE INDEX messages_unread_by_date ON messages (account, internal_date, pk) WHERE flags & 1 = 0;
+        CREATE INDEX messages_flagged ON messages (account, internal_date, pk) WHERE flags & 4 <> 0;
+        -- What was in a folder under a UID and is there no more; message is its pk, moved or deleted.
+        CREATE TABLE expunged (
+            account INTEGER NOT NULL, folder INTEGER NOT NULL, uid INTEGER NOT NULL, modseq INTEGER NOT NULL,
+            message INTEGER NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (account, folder, uid)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX expunged_by_modseq ON expunged (account, modseq);
+        CREATE TABLE outbox (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            account INTEGER NOT NULL REFERENCES accounts, sender TEXT NOT NULL, body INTEGER NOT NULL REFERENCES bodies,
+            message_id BLOB, message BLOB, envelope BLOB NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
+            modseq INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX outbox_by_body ON outbox (body);
+        CREATE INDEX outbox_by_date ON outbox (account, created, pk);
+        CREATE TABLE recipients (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL REFERENCES accounts,
+            submission INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE, address TEXT NOT NULL, state TEXT NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0, due INTEGER, code INTEGER, reply TEXT, updated INTEGER NOT NULL,
+            UNIQUE (submission, address)
+        ) STRICT;
+        CREATE INDEX recipients_due ON recipients (due) WHERE due IS NOT NULL;
+        CREATE TABLE events (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL REFERENCES accounts, seq INTEGER NOT NULL,
+            time INTEGER NOT NULL, type TEXT NOT NULL, data BLOB NOT NULL, UNIQUE (account, seq)
+        ) STRICT;
+        CREATE INDEX events_by_time ON events (time);
+        CREATE TABLE tokens (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, hash BLOB NOT NULL UNIQUE,
+            name TEXT NOT NULL, scopes INTEGER NOT NULL,
+            -- The ids of the accounts it is good for, 10 octets each; NULL for all.
+            accounts BLOB, origins TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER, last_used INTEGER
+        ) STRICT;
+        CREATE TABLE idempotency (
+            pk INTEGER PRIMARY KEY, scope BLOB NOT NULL, key BLOB NOT NULL, fingerprint BLOB NOT NULL,
+            status INTEGER, headers BLOB, body BLOB, created INTEGER NOT NULL, expires INTEGER NOT NULL,
+            UNIQUE (scope, key)
+        ) STRICT;
+        CREATE INDEX idempotency_by_expiry ON idempotency (expires);
+        """
+    ]
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Files
+import MailTypes
+import Runtime
+import SQLite
+import Wire
+
+/// Something in the store that is not as it must be.
+package struct StoreFinding: Hashable, Sendable, CustomStringConvertible {
+    /// Which rule, in a word or two.
+    package let rule: String
+    /// What breaks it.
+    package let detail: String
+
+    package var description: String { "\(rule): \(detail)" }
+}
+
+extension Store {
+    /// Checks one state of the store against every rule it keeps, reading all of it; what breaks one.
+    ///
+    /// Takes as long as it
+    /// takes, on a thread of its own, while reading and writing go on.
+    package func verify() async throws -> [StoreFinding] {
+        let (findings, bodies) = try await readAtLeisure { snapshot in
+            let findings = try StoreRules.all.flatMap { try $0.findings(snapshot.connection) }
+            let bodies = try snapshot.connection.all("SELECT hash, size FROM bodies WHERE data IS NULL") { row in
+                (hash: row.array(0), size: row.int64(1))
+            }
+            return (findings, bodies)
+        }
+        let files = self.bodies
+        return try await findings
+            + blocking.run {
+                bodies.compactMap { body in
+                    guard let hash = BodyHash(octets: body.hash) else {
+                        return StoreFinding(rule: "body hash", detail: "\(body.hash.count) octets")
+                    }
+                    let found = try? Files.status(files.path(of: hash)).size
+                    if found == body.size { return nil }
+                    return StoreFinding(
+                        rule: "body file",
+                        detail: "\(hash): \(found.map { "\($0) octets" } ?? "missing")"
+                    )
+                }
+            }
+    }
+}
+
+/// A query that gives nothing as long as the rule is kept.
+private struct StoreRule {
+    let name: String
+    /// One text column: what breaks the rule.
+    let query: String
+
+    func findings(_ connection: SQLiteConnection) throws -> [StoreFinding] {
+        try connection.all(built: query, []) { StoreFinding(rule: name, detail: $0.string(0)) }
+            .filter { $0.detail != "ok" }
+    }
+}
+
+private enum StoreRules {
+    static let all = [
+        StoreRule(name: "file structure", query: "PRAGMA integrity_check(100)"),
+        StoreRule(
+            name: "references",
+            query: "SELECT \"table\" || ' ' || rowid || ' to ' || parent FROM pragma_foreign_key_check"
+        ),
+        StoreRule(
+            name: "folder counts",
+            query: """
+                SELECT 'folder ' || f.pk FROM folders f
+                WHERE f.total <> (SELECT count(*) FROM messages m WHERE m.folder = f.pk)
+                OR f.unread <> (SELECT count(*) FROM messages m WHERE m.folder = f.pk AND m.flags & 1 = 0)
+                """
+        ),
+        StoreRule(
+            name: "UIDs ascend",
+            query: """
+                SELECT 'message ' || m.pk FROM messages m JOIN folders f ON f.pk = m.folder
+                WHERE m.uid >= f.uid_next OR m.uid < 1
+                UNION ALL SELECT 'gone ' || e.folder || '/' || e.uid FROM expunged e JOIN folders f ON f.pk = e.folder
+                WHERE e.uid >= f.uid_next
+                """
+        ),
+        StoreRule(
+            name: "UIDs are given once",
+            query: """
+                SELECT 'message ' || m.pk FROM messages m
+                JOIN expunged e ON e.account = m.account AND e.folder = m.folder AND e.uid = m.uid
+                """
+        ),
+        StoreRule(
+            name: "MODSEQ",
+            query: """
+                SELECT 'message ' || m.pk FROM messages m JOIN folders f ON f.pk = m.folder WHERE m.modseq > f.highest_modseq
+                UNION ALL SELECT 'gone ' || e.folder || '/' || e.uid FROM expunged e JOIN folders f ON f.pk = e.folder
+                WHERE e.modseq > f.highest_modseq
+                UNION ALL SELECT 'folder ' || f.pk FROM folders f JOIN accounts a ON a.pk = f.account
+                WHERE f.highest_modseq > a.modseq
+                """
+        ),
+        StoreRule(
+            name: "one account",
+            query: """
+                SELECT 'message ' || m.pk FROM messages m JOIN folders f ON f.pk = m.folder
+                JOIN contents c ON c.pk = m.content JOIN threads t ON t.pk = m.thread
+                WHERE f.account <> m.account OR c.account <> m.account OR t.account <> m.account OR c.thread <> m.thread
+                OR c.thread_id <> t.id OR c.size <> m.size
+                UNION ALL SELECT 'recipient ' || r.pk FROM recipients r JOIN outbox o ON o.pk = r.submission
+                WHERE o.account <> r.account
+                """
+        ),
+        StoreRule(
+            name: "body users",
+            query: """
+                SELECT 'body ' || b.pk FROM bodies b
+                WHERE b.refs <> (SELECT count(*) FROM contents c WHERE c.body = b.pk)
+                    + (SELECT count(*) FROM outbox o WHERE o.body = b.pk)
+                OR b.refs < 1 OR b.size <> coalesce(length(b.data), b.size)
+                """
+        ),
+        StoreRule(
+            name: "contents without messages",
+            query: """
+                SELECT 'content ' || c.pk FROM contents c JOIN accounts a ON a.pk = c.account AND a.deleted IS NULL
+                WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.content = c.pk)
+                AND NOT EXISTS (SELECT 1 FROM released r WHERE r.content = c.pk)
+                """
+        ),
+        StoreRule(
+            name: "thread counts",
+            query: """
+                SELECT 'thread ' || t.pk FROM threads t JOIN accounts a ON a.pk = t.account AND a.deleted IS NULL
+                WHERE t.total <> (SELECT count(*) FROM messages m WHERE m.thread = t.pk)
+                OR t.unread <> (SELECT count(*) FROM messages m WHERE m.thread = t.pk AND m.flags & 1 = 0)
+                OR t.total > 0 AND t.latest <> (SELECT max(internal_date) FROM messages m WHERE m.thread = t.pk)
+                """
+        ),
+        StoreRule(
+            name: "octets held",
+            query: """
+                SELECT 'account ' || a.pk FROM accounts a WHERE a.deleted IS NULL
+                AND a.used <> (SELECT coalesce(sum(size), 0) FROM messages m WHERE m.account = a.pk)
+                """
+        ),
+        StoreRule(
+            name: "events without gaps",
+            query: """
+                SELECT 'account ' || a.pk FROM accounts a JOIN
+                (SELECT account, min(seq) AS low, max(seq) AS high, count(*) AS n FROM events GROUP BY account) e
+                ON e.account = a.pk WHERE e.high <> a.seq OR e.n <> e.high - e.low + 1 OR e.low < 1
+                """
+        ),
+    ]
+}

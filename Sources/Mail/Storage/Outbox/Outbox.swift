@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MailTypes
+import SQLite
+package import Wire
+
+/// Messages on their way out, and how each recipient fared.
+package struct Outbox<View: StoreView> {
+    fileprivate let view: View
+    fileprivate var connection: SQLiteConnection { view.connection }
+}
+
+extension StoreView {
+    package var outbox: Outbox<Self> { Outbox(view: self) }
+}
+
+extension Outbox {
+    package func get(_ id: SubmissionID, in account: AccountKey) throws -> SubmissionRow? {
+        try connection.first(built: SubmissionRow.select + " WHERE o.account = ?1 AND o.id = ?2", [account, id]) {
+            try SubmissionRow($0, recipients: recipients)
+        }
+    }
+
+    /// The submission of a recipient that is due.
+    package func get(_ key: SubmissionKey) throws -> SubmissionRow? {
+        try connection.first(built: SubmissionRow.select + " WHERE o.pk = ?1", [key]) {
+            try SubmissionRow($0, recipients: recipients)
+        }
+    }
+
+    /// The account's submissions, newest first, from behind `cursor`, at most `limit`.
+    package func list(
+        of account: AccountKey,
+        after cursor: MessageCursor? = nil,
+        limit: Int
+    ) throws -> [SubmissionRow] {
+        var sql = SubmissionRow.select + " WHERE o.account = ?1"
+        var parameters: [any SQLiteBindable] = [account, limit]
+        if let cursor {
+            sql += " AND (o.created, o.pk) < (?3, ?4)"
+            parameters += [cursor.internalDate, cursor.key]
+        }
+        return try connection.all(built: sql + " ORDER BY o.created DESC, o.pk DESC LIMIT ?2", parameters) {
+            try SubmissionRow($0, recipients: recipients)
+        }
+    }
+
+    /// Recipients of any account whose next try is due by then, the longest due first, at most `limit`.
+    package func due(by time: Timestamp, limit: Int) throws -> [RecipientRow] {
+        try connection.all(
+            built: RecipientRow.select + " WHERE r.due <= ?1 ORDER BY r.due, r.pk LIMIT ?2",
+            [time.milliseconds, limit]
+        ) { try RecipientRow($0) }
+    }
+
+    /// When the next try of any is due; nil when none is.
+    package func nextDue() throws -> Timestamp? {
+        try connection.first("SELECT min(due) FROM recipients WHERE due IS NOT NULL") { $0.optionalInt64(0) }?
+            .map(Timestamp.init(milliseconds:))
+    }
+
+    private func recipients(of submission: SubmissionKey) throws -> [RecipientRow] {
+        try connection.all(built: RecipientRow.select + " WHERE r.submission = ?1 ORDER BY r.pk", [submission]) {
+            try RecipientRow($0)
+        }
+    }
+}
+
+extension SubmissionRow {
+    /// The place of this submission in a list.
+    package var cursor: MessageCursor { MessageCursor(internalDate: created.milliseconds, key: key.value) }
+}
+
+extension Outbox where View == Transaction {
+    /// Takes a message for delivery.
+    ///
+    /// Recipients that are queued are due at once.
+    @discardableResult
+    package func enqueue(_ new: NewSubmission) throws -> SubmissionRow {
+        let body =
+            switch new.octets {
+            case .spooled(let body): try view.retainBody(body)
+            case .row(let body): try retain(row: body)
+            }
+        try connection.run(
+            """
+            INSERT INTO outbox (id, account, sender, body, message_id, message, envelope, created, expires, modseq)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            """,
+            new.id,
+            new.account,
+            new.sender?.description ?? "",
+            body,
+            new.messageID,
+            new.message,
+            new.envelope,
+            view.now.milliseconds,
+            new.expires.milliseconds,
+            try view.modseq(of: new.account)
+        )
+        let key = SubmissionKey(connection.lastInsertRowID)
+        for (address, state) in new.recipients {
+            try connection.run(
+                """
+                INSERT INTO recipients (account, submission, address, state, due, updated)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                """,
+                new.account,
+                key,
+                address.description,
+                state.rawValue,
+                state == .queued ? view.now.milliseconds : nil,
+                view.now.milliseconds
+            )
+            try announce(state, of: address, submission: new.id, account: new.account, code: nil, reply: nil)
+        }
+        guard let row = try get(key) else { throw StoreError.corrupt("a new submission is not there") }
+        return row
+    }
+
+    /// Notes how a try ended; with `due`, when the next one is.
+    ///
+    /// A recipient that was cancelled meanwhile stays so, unless
+    /// it was delivered after all.
+    package func record(
+        _ state: RecipientState,
+        for recipient: RecipientRow,
+        code: Int? = nil,
+        reply: String? = nil,
+        due: Timestamp? = nil
+    ) throws {
+        let current = try connection.first(
+            "SELECT state FROM recipients WHERE account = ?1 AND pk = ?2",
+            recipient.account,
+            recipient.key
+        ) { RecipientState(rawValue: $0.string(0)) }
+        guard let current else { throw StoreError.notFound(.recipient) }
+        if current == .cancelled, state != .delivered, state != .unknown { return }
+        try connection.run(
+            """
+            UPDATE recipients SET state = ?3, attempts = attempts + 1, due = ?4, code = ?5, reply = ?6, updated = ?7
+            WHERE account = ?1 AND pk = ?2
+            """,
+            recipient.account,
+            recipient.key,
+            state.rawValue,
+            due?.milliseconds,
+            code,
+            reply,
+            view.now.milliseconds
+        )
+        guard let submission = try touch(recipient.submission, of: recipient.account) else { return }
+        try announce(
+            state,
+            of: recipient.address,
+            submission: submission,
+            account: recipient.account,
+            code: code,
+            reply: reply
+        )
+    }
+
+    /// Makes the recipients that have not been reached due now, those given up included; how many they are.
+    ///
+    /// One refused
+    /// stays refused.
+    package func retry(_ submission: SubmissionRow) throws -> Int {
+        try change(submission, from: [.queued, .deferred, .expired, .unknown], to: .queued, due: view.now)
+    }
+
+    /// Ends the tries for recipients still waiting; how many they are.
+    package func cancel(_ submission: SubmissionRow) throws -> Int {
+        try change(submission, from: [.queued, .deferred], to: .cancelled, due: nil)
+    }
+
+    /// Removes a submission that has ended for all its recipients.
+    package func delete(_ submission: SubmissionRow) throws {
+        guard let row = try get(submission.key) else { throw StoreError.notFound(.submission) }
+        guard row.recipients.allSatisfy({ $0.state.isFinal && $0.due == nil }) else {
+            throw StoreError.wrongState("delivery is under way")
+        }
+        try connection.run("DELETE FROM outbox WHERE account = ?1 AND pk = ?2", row.account, row.key)
+        try view.releaseBody(row.body)
+    }
+
+    private func change(
+        _ submission: SubmissionRow,
+        from: [RecipientState],
+        to state: RecipientState,
+        due: Timestamp?
+    ) throws -> Int {
+        guard let row = try get(submission.key), row.account == submission.account else {
+            throw StoreError.notFound(.submission)
+        }
+        let affected = row.recipients.filter { from.contains($0.state) }
+        for recipient in affected {
+            try connection.run(
+                "UPDATE recipients SET state = ?3, due = ?4, updated = ?5 WHERE account = ?1 AND pk = ?2",
+                row.account,
+                recipient.key,
+                state.rawValue,
+                due?.milliseconds,
+                view.now.milliseconds
+            )
+            if state != recipient.state {
+                try announce(
+                    state,
+                    of: recipient.address,
+                    submission: row.id,
+                    account: row.account,
+                    code: nil,
+                    reply: nil
+                )
+            }
+        }
+        if !affected.isEmpty { _ = try touch(row.key, of: row.account) }
+        return affected.count
+    }
+
+    private func retain(row body: Int64) throws -> Int64 {
+        guard try connection.run("UPDATE bodies SET refs = refs + 1 WHERE pk = ?1", body) == 1 else {
+            throw StoreError.notFound(.content)
+        }
+        return body
+    }
+
+    private func touch(_ submission: SubmissionKey, of account: AccountKey) throws -> SubmissionID? {
+        try connection.first(
+            "UPDATE outbox SET modseq = ?3 WHERE account = ?1 AND pk = ?2 RETURNING id",
+            account,
+            submission,
+            try view.modseq(of: account)
+        ) { try $0.id(0) }
+    }
+
+    private func announce(
+        _ state: RecipientState,
+        of address: EmailAddress,
+        submission: SubmissionID,
+        account: AccountKey,
+        code: Int?,
+        reply: String?
+    ) throws {
+        try view.events.append(state.event, to: account) {
+            $0.id("submissionId", submission)
+            $0.text("recipient", address.description)
+            if let code { $0.number("code", Int64(code)) }
+            if let reply { $0.text("reply", reply) }
+        }
+    }
+}

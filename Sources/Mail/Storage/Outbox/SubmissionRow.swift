@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MailTypes
+import SQLite
+package import Wire
+
+/// How delivery to one recipient stands.
+package enum RecipientState: String, CaseIterable, Hashable, Sendable {
+    /// Not tried yet.
+    case queued
+    case delivered
+    /// Tried, and to be tried again.
+    case deferred
+    case refused
+    case expired
+    /// The message was sent to its end and no answer came.
+    case unknown
+    case cancelled
+
+    /// Whether nothing more happens by itself, unless a next try is due.
+    package var isFinal: Bool { self != .queued && self != .deferred }
+
+    var event: EventType {
+        switch self {
+        case .queued: .messageQueued
+        case .delivered: .messageDelivered
+        case .deferred: .messageDeferred
+        case .refused: .messageRefused
+        case .expired: .messageExpired
+        case .unknown: .messageUnknown
+        case .cancelled: .messageCancelled
+        }
+    }
+}
+
+/// One recipient of a submission.
+package struct RecipientRow: Hashable, Sendable {
+    /// The store's number of the row.
+    package let key: Int64
+    package let account: AccountKey
+    package let submission: SubmissionKey
+    package let address: EmailAddress
+    package let state: RecipientState
+    /// Tries so far.
+    package let attempts: Int
+    /// When it is to be tried next; nil when it is not.
+    package let due: Timestamp?
+    /// The reply code of the last try, if there was a reply.
+    package let code: Int?
+    /// Its text, or why there was none.
+    package let reply: String?
+    package let updated: Timestamp
+
+    static let select = """
+        SELECT r.pk, r.account, r.submission, r.address, r.state, r.attempts, r.due, r.code, r.reply, r.updated
+        FROM recipients r
+        """
+
+    init(_ row: consuming SQLiteRow) throws {
+        key = row.int64(0)
+        account = row.key(1)
+        submission = row.key(2)
+        guard let address = EmailAddress(row.string(3)), let state = RecipientState(rawValue: row.string(4)) else {
+            throw StoreError.corrupt("a recipient's address or state is malformed")
+        }
+        self.address = address
+        self.state = state
+        attempts = row.int(5)
+        due = row.optionalInt64(6).map(Timestamp.init(milliseconds:))
+        code = row.optionalInt64(7).map(Int.init)
+        reply = row.optionalString(8)
+        updated = Timestamp(milliseconds: row.int64(9))
+    }
+}
+
+/// A message on its way out, or there.
+package struct SubmissionRow: Hashable, Sendable {
+    package let key: SubmissionKey
+    package let id: SubmissionID
+    package let account: AccountKey
+    /// The return path; nil for the null one.
+    package let sender: EmailAddress?
+    /// The number of the row with its octets.
+    package let body: Int64
+    package let messageID: [UInt8]?
+    /// The copy in a folder, if one was made.
+    ///
+    /// It may be gone by now.
+    package let message: PlacementID?
+    /// What delivery needs to know besides, in its own form.
+    package let envelope: [UInt8]
+    package let created: Timestamp
+    /// When delivery gives up.
+    package let expires: Timestamp
+    package let modseq: UInt64
+    package let recipients: [RecipientRow]
+
+    static let select = """
+        SELECT o.pk, o.id, o.account, o.sender, o.body, o.message_id, o.message, o.envelope, o.created, o.expires, o.modseq
+        FROM outbox o
+        """
+
+    init(_ row: consuming SQLiteRow, recipients: (SubmissionKey) throws -> [RecipientRow]) throws {
+        key = row.key(0)
+        id = try row.id(1)
+        account = row.key(2)
+        sender = EmailAddress(row.string(3))
+        body = row.int64(4)
+        messageID = row.optionalArray(5)
+        message = row.isNull(6) ? nil : try row.id(6)
+        envelope = row.array(7)
+        created = Timestamp(milliseconds: row.int64(8))
+        expires = Timestamp(milliseconds: row.int64(9))
+        modseq = UInt64(bitPattern: row.int64(10))
+        self.recipients = try recipients(key)
+    }
+}
+
+/// A message to be sent.
+package struct NewSubmission: Sendable {
+    package enum Octets: Sendable {
+        case spooled(SpooledBody)
+        /// Those of a row: what a message's ``MessageView/body`` says.
+        case row(Int64)
+    }
+
+    package var id = SubmissionID.random()
+    package var account: AccountKey
+    /// The return path; nil for the null one.
+    package var sender: EmailAddress?
+    package var octets: Octets
+    package var messageID: [UInt8]?
+    package var message: PlacementID?
+    package var envelope: [UInt8] = []
+    package var expires: Timestamp
+    /// Each once.
+    ///
+    /// Those not queued were answered at once: delivered here, refused.
+    package var recipients: [(address: EmailAddress, state: RecipientState)]
+
+    package init(
+        account: AccountKey,
+        sender: EmailAddress?,
+        octets: Octets,
+        messageID: [UInt8]? = nil,
+        message: PlacementID? = nil,
+        expires: Timestamp,
+        recipients: [(address: EmailAddress, state: RecipientState)]
+    ) {
+        self.account = account
+        self.sender = sender
+        self.octets = octets
+        self.messageID = messageID
+        self.message = message
+        self.expires = expires
+        self.recipients = recipients
+    }
+}

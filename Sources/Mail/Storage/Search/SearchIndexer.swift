@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Files
+import Logging
+import MailTypes
+import Runtime
+import SQLite
+
+/// The one thread that writes indexes: it takes in what was committed, account by account, a piece at a time, so that
+/// no account waits for another's backlog.
+///
+/// Nobody's acknowledgement waits for it.
+final class SearchIndexer: Sendable {
+    struct Surroundings: Sendable {
+        /// The directory of the index files.
+        let directory: String
+        let storePath: String
+        let extractor: any SearchTextExtractor
+        let bodies: BodyFiles
+        let handles: SearchHandles
+        let waiters: SearchWaiters
+        let clock: Clock
+        let logger: Logger
+    }
+
+    private struct Queue {
+        var names: [AccountKey: AccountID] = [:]
+        /// Accounts with something to do, the next one last.
+        private var due: [AccountKey] = []
+        /// Those that came since, in order.
+        private var arrived: [AccountKey] = []
+        private var waiting: Set<AccountKey> = []
+        /// Tried again when some time has passed.
+        var failed: [AccountKey] = []
+        var toRebuild: Set<AccountKey> = []
+        /// Somebody found their files damaged.
+        var damaged: Set<AccountKey> = []
+        var rebuilding: Set<AccountKey> = []
+        var isStopped = false
+
+        mutating func add(_ account: AccountKey) {
+            if waiting.insert(account).inserted { arrived.append(account) }
+        }
+
+        mutating func next() -> AccountKey? {
+            if due.isEmpty {
+                due = arrived.reversed()
+                arrived = []
+            }
+            guard let account = due.popLast() else { return nil }
+            waiting.remove(account)
+            return account
+        }
+    }
+
+    private enum Work {
+        case account(AccountKey)
+        case retry
+        case stop
+    }
+
+    /// How long one piece of work may take, and when what failed is tried again.
+    private static let pieceNanoseconds: UInt64 = 100_000_000
+    private static let retryMilliseconds = 5000
+    /// Index files held open for writing.
+    private static let openFiles = 8
+    /// A rebuild is due when so many documents are dead, and they are a quarter of the living.
+    private static let tolerableDead: Int64 = 1000
+
+    private let surroundings: Surroundings
+    private let queue = Monitor(Queue())
+    private let thread = Lock<NamedThread?>(nil)
+
+    /// Starts the thread, which first looks at every account.
+    init(_ surroundings: Surroundings) throws {
+        self.surroundings = surroundings
+        try Files.makeDirectories(surroundings.directory)
+        let thread = NamedThread("search-index") { [self] in
+            Worker(indexer: self).run()
+        }
+        self.thread.withLock { $0 = thread }
+    }
+
+    func stop() {
+        queue.broadcast { $0.isStopped = true }
+        let thread = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        thread?.join()
+    }
+
+    // MARK: What others ask
+
+    /// Something was committed in the account.
+    func note(_ account: AccountKey, id: AccountID) {
+        queue.signal { queue in
+            queue.names[account] = id
+            queue.add(account)
+        }
+    }
+
+    func rebuild(_ account: AccountKey) {
+        queue.signal { queue in
+            queue.toRebuild.insert(account)
+            queue.add(account)
+        }
+    }
+
+    func isRebuilding(_ account: AccountKey) -> Bool {
+        queue.withLock { $0.rebuilding.contains(account) || $0.toRebuild.contains(account) }
+    }
+
+    /// The account's file is to be thrown away and made anew.
+    func reportDamage(_ account: AccountKey) {
+        surroundings.waiters.reached(nil, of: account)
+        queue.signal { queue in
+            queue.damaged.insert(account)
+            queue.add(account)
+        }
+    }
+
+    /// The account's file, whether it exists or not; nil for an account never heard of.
+    func path(of account: AccountKey) -> String? {
+        queue.withLock { $0.names[account] }.map { "\(surroundings.directory)/\($0).sqlite" }
+    }
+
+    // MARK: The thread
+
+    private func nextWork() -> Work {
+        let isRetrying = queue.withLock { !$0.failed.isEmpty }
+        return queue.wait(timeoutMilliseconds: isRetrying ? Self.retryMilliseconds : nil) { queue -> Work? in
+            if queue.isStopped { return .stop }
+            return queue.next().map { .account($0) }
+        } ?? .retry
+    }
+
+    /// What belongs to the thread alone.
+    private final class Worker {
+        let indexer: SearchIndexer
+        /// Used last is last.
+        private var open: [(account: AccountKey, file: SearchIndexFile)] = []
+        /// New files that will replace old ones.
+        private var builders: [AccountKey: SearchIndexFile] = [:]
+
+        init(indexer: SearchIndexer) { self.indexer = indexer }
+
+        private var surroundings: Surroundings { indexer.surroundings }
+
+        func run() {
+            start()
+            while true {
+                switch indexer.nextWork() {
+                case .account(let account): attend(to: account)
+                case .retry:
+                    indexer.queue.signal { queue in
+                        for account in queue.failed { queue.add(account) }
+                        queue.failed = []
+                    }
+                case .stop: return
+                }
+            }
+        }
+
+        /// Notes every account, and removes files that belong to none.
+        private func start() {
+            do {
+                let connection = try SQLiteConnection(surroundings.storePath, .readOnly)
+                try connection.configure(busyMilliseconds: 5000)
+                let accounts: [(AccountKey, AccountID)] = try connection.all(
+                    "SELECT pk, id FROM accounts WHERE deleted IS NULL"
+                ) { ($0.key(0), try $0.id(1)) }
+                for (account, id) in accounts { indexer.note(account, id: id) }
+                let names = Set(accounts.map { "\($0.1).sqlite" })
+                for file in try Files.list(surroundings.directory) {
+                    let isOurs = ["", "-wal", "-shm"].contains {
+                        file.hasSuffix($0) && names.contains(String(file.dropLast($0.utf8.count)))
+                    }
+                    if !isOurs { try Files.remove("\(surroundings.directory)/\(file)") }
+                }
+            } catch {
+                surroundings.logger.warning("Index files could not be looked through.", metadata: ["error": "\(error)"])
+            }
+        }
+
+        private func attend(to account: AccountKey) {
+            do {
+                if indexer.queue.signal({ $0.damaged.remove(account) }) != nil { try discard(account, why: "damaged") }
+                try work(on: account)
+            } catch let damage as SearchIndexFile.Damage {
+                recover(account, why: "\(damage)", isGone: damage == .accountGone)
+            } catch let error as SQLiteError where error.kind == .corrupt {
+                recover(account, why: error.description, isGone: false)
+            } catch {
+                surroundings.logger.warning(
+                    "Indexing failed and will be tried again.",
+                    metadata: ["account": "\(account.value)", "error": "\(error)"]
+                )
+                close(account)
+                indexer.queue.signal { $0.failed.append(account) }
+            }
+        }
+
+        /// Throws the account's files away; unless the account is gone they are made anew.
+        private func recover(_ account: AccountKey, why: String, isGone: Bool) {
+            do {
+                try discard(account, why: why)
+                indexer.queue.signal { queue in
+                    if isGone { queue.names[account] = nil } else { queue.add(account) }
+                }
+            } catch {
+                indexer.queue.signal { $0.failed.append(account) }
+            }
+        }
+
+        private func mayGoOn(since start: UInt64) -> Bool {
+            surroundings.clock.monotonic() &- start < SearchIndexer.pieceNanoseconds
+        }
+
+        /// Takes a piece of what is new into the account's index, and into the one that is to replace it.
+        private func work(on account: AccountKey) throws {
+            guard let path = indexer.path(of: account) else { return }
+            let file = try writer(for: account, path: path)
+            let start = surroundings.clock.monotonic()
+            var hasMore = try file.feed { mayGoOn(since: start) }
+            surroundings.waiters.reached(try file.position().complete, of: account)
+            if try isRebuildDue(file, account) { try beginRebuild(account, path: path) }
+            if let builder = builders[account] {
+                let start = surroundings.clock.monotonic()
+                let builds = try builder.feed { mayGoOn(since: start) }
+                hasMore = hasMore || builds
+                if !builds { try finishRebuild(account, path: path) }
+            }
+            if hasMore { indexer.queue.signal { $0.add(account) } }
+        }
+
+        // MARK: Files
+
+        private func openFile(_ account: AccountKey, path: String) throws -> SearchIndexFile {
+            try SearchIndexFile(
+                path: path,
+                storePath: surroundings.storePath,
+                account: account,
+                extractor: surroundings.extractor,
+                bodies: surroundings.bodies
+            )
+        }
+
+        private func writer(for account: AccountKey, path: String) throws -> SearchIndexFile {
+            let file: SearchIndexFile
+            if let index = open.firstIndex(where: { $0.account == account }) {
+                file = open.remove(at: index).file
+            } else {
+                if open.count >= SearchIndexer.openFiles { open.removeFirst() }
+                file = try openFile(account, path: path)
+            }
+            open.append((account, file))
+            return file
+        }
+
+        private func close(_ account: AccountKey) { open.removeAll { $0.account == account } }
+
+        private static func removeDatabase(_ path: String) throws {
+            for file in ["", "-wal", "-shm"].map({ path + $0 }) where Files.exists(file) { try Files.remove(file) }
+        }
+
+        private func discard(_ account: AccountKey, why: String) throws {
+            surroundings.logger.notice(
+                "A search index is thrown away.",
+                metadata: ["account": "\(account.value)", "reason": "\(why)"]
+            )
+            close(account)
+            builders[account] = nil
+            indexer.queue.signal { queue in _ = queue.rebuilding.remove(account) }
+            surroundings.waiters.reached(nil, of: account)
+            guard let path = indexer.path(of: account) else { return }
+            try surroundings.handles.withClosed(account) {
+                try Self.removeDatabase(path)
+                try Self.removeDatabase(path + ".new")
+            }
+        }
+
+        // MARK: Building anew while the old one serves
+
+        private func isRebuildDue(_ file: SearchIndexFile, _ account: AccountKey) throws -> Bool {
+            guard builders[account] == nil else { return false }
+            if indexer.queue.signal({ $0.toRebuild.remove(account) }) != nil { return true }
+            let dead = try file.deadDocuments()
+            return try dead > SearchIndexer.tolerableDead && dead > file.documents() / 4
+        }
+
+        private func beginRebuild(_ account: AccountKey, path: String) throws {
+            try Self.removeDatabase(path + ".new")
+            builders[account] = try openFile(account, path: path + ".new")
+            indexer.queue.signal { queue in _ = queue.rebuilding.insert(account) }
+        }
+
+        /// Puts the new file, which has caught up, in the place of the old one.
+        private func finishRebuild(_ account: AccountKey, path: String) throws {
+            close(account)
+            if let builder = builders.removeValue(forKey: account) { _ = try builder.connection.checkpoint(.truncate) }
+            try surroundings.handles.withClosed(account) {
+                try Self.removeDatabase(path)
+                try Files.rename(path + ".new", to: path)
+                try Self.removeDatabase(path + ".new")
+            }
+            indexer.queue.signal { queue in _ = queue.rebuilding.remove(account) }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Files
+import SQLite
+import Testing
+
+@testable import Storage
+
+@Suite struct SchemaTests {
+    @Test func anEarlierStoreIsBroughtForwardStepByStep() throws {
+        let connection = try SQLiteConnection(":memory:", .create)
+        let first = "CREATE TABLE a (x INTEGER)"
+        try Schema.bringUpToDate(connection, steps: [first])
+        try connection.execute("INSERT INTO a VALUES (7)")
+        #expect(try connection.pragma("user_version") == 1)
+        let steps = [first, "ALTER TABLE a ADD COLUMN y INTEGER", "UPDATE a SET y = x + 1"]
+        try Schema.bringUpToDate(connection, steps: steps)
+        #expect(try connection.pragma("user_version") == 3)
+        #expect(try connection.first("SELECT y FROM a") { $0.int(0) } == 8)
+        try Schema.bringUpToDate(connection, steps: steps)
+        #expect(try connection.pragma("user_version") == 3)
+    }
+
+    @Test func aStepThatFailsLeavesTheStoreAsItWas() throws {
+        let connection = try SQLiteConnection(":memory:", .create)
+        let first = "CREATE TABLE a (x INTEGER)"
+        #expect(throws: SQLiteError.self) {
+            try Schema.bringUpToDate(
+                connection,
+                steps: [first, "INSERT INTO a VALUES (1); INSERT INTO missing VALUES (1)"]
+            )
+        }
+        #expect(try connection.pragma("user_version") == 1)
+        #expect(try connection.first("SELECT count(*) FROM a") { $0.int(0) } == 0)
+        #expect(!connection.isInTransaction)
+    }
+
+    @Test func aLaterStoreIsRefused() throws {
+        let directory = try TemporaryDirectory()
+        do { _ = try TestStore(directory) }
+        let path = StoreConfiguration(directory: directory.path).databasePath
+        do { try SQLiteConnection(path, .readWrite).execute("PRAGMA user_version = 999") }
+        #expect(throws: StoreError.newerSchema(found: 999, known: Schema.version)) { try TestStore(directory) }
+    }
+
+    @Test func anotherProgramsFileIsRefused() throws {
+        let directory = try TemporaryDirectory()
+        let path = StoreConfiguration(directory: directory.path).databasePath
+        do { try SQLiteConnection(path, .create).execute("CREATE TABLE notes (text TEXT)") }
+        #expect(throws: StoreError.foreignFile) { try TestStore(directory) }
+    }
+
+    @Test func aDamagedFileIsRefused() throws {
+        let directory = try TemporaryDirectory()
+        try File(StoreConfiguration(directory: directory.path).databasePath, .createNew).write(Array("rubbish".utf8))
+        #expect(throws: StoreError.self) { try TestStore(directory) }
+    }
+}
