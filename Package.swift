@@ -106,6 +106,17 @@ let mail: [Target] = [
         in: "Mail",
         ["Runtime", "Files", "Crypto", "SQLite", "Charsets", "Wire", "JSON", "MailTypes", logging]
     ),
+    module(
+        "Intake",
+        in: "Mail",
+        ["Runtime", "Crypto", "Charsets", "HTMLTrees", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]
+    ),
+    module("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
+    module(
+        "Delivery",
+        in: "Mail",
+        ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
+    ),
 ]
 
 // MARK: The API and the command.
@@ -148,6 +159,13 @@ let suites: [Target] = [
         ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
     ),
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
+    tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),
+    tests("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
+    tests(
+        "Delivery",
+        in: "Mail",
+        ["Runtime", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
+    ),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+package import MailTypes
+package import Runtime
+package import Wire
+
+/// Where token rows are kept: hashes and rights.
+package protocol TokenRows: Sendable {
+    func grant(hash: [UInt8]) async throws -> TokenGrant?
+    func grants() async throws -> [TokenGrant]
+    func insert(_ grant: TokenGrant, hash: [UInt8]) async throws
+    /// False where there was none.
+    func remove(_ id: TokenID) async throws -> Bool
+}
+
+enum RandomToken {
+    static func octets() -> [UInt8] { RandomOctets.make(32) }
+}
+
+/// Bearer tokens: made, looked up, revoked.
+///
+/// A token is found by its SHA-256, so that no comparison runs over the token itself, and what is found is compared once
+/// more in constant time. What the store answered is remembered, "no such token" apart, until the token is revoked; so a
+/// request with a known token costs a digest and a short lock.
+package final class TokenAuthenticator: Sendable {
+    private struct Remembered {
+        /// The whole digest; the map's key is its first eight octets.
+        let hash: [UInt8]
+        let grant: TokenGrant
+    }
+
+    private struct Cache {
+        var entries: [UInt64: Remembered] = [:]
+        /// Counts revocations: what was read before one is not remembered after it.
+        var generation = 0
+    }
+
+    /// At most so many tokens are remembered; then memory starts anew.
+    static let capacity = 10_000
+
+    private let rows: any TokenRows
+    private let clock: Clock
+    private let cache = Lock(Cache())
+
+    package init(rows: any TokenRows, clock: Clock) {
+        self.rows = rows
+        self.clock = clock
+    }
+
+    /// The rights of a token, or nil for one that is unknown, revoked or expired, or that is no token at all.
+    package func authenticate(bearer: Span<UInt8>) async throws -> TokenGrant? {
+        guard TokenText.isWellFormed(bearer) else { return nil }
+        return try await grant(hash: Digest.sha256(bearer))
+    }
+
+    private func grant(hash: [UInt8]) async throws -> TokenGrant? {
+        let now = Timestamp(milliseconds: clock.now())
+        let key = Self.key(of: hash)
+        let (remembered, generation) = cache.withLock { ($0.entries[key], $0.generation) }
+        if let remembered, ConstantTime.equals(remembered.hash, hash) {
+            return remembered.grant.isExpired(at: now) ? nil : remembered.grant
+        }
+        guard let grant = try await rows.grant(hash: hash) else { return nil }
+        remember(Remembered(hash: hash, grant: grant), key: key, generation: generation)
+        return grant.isExpired(at: now) ? nil : grant
+    }
+
+    private func remember(_ remembered: Remembered, key: UInt64, generation: Int) {
+        cache.withLock { cache in
+            guard cache.generation == generation else { return }
+            if cache.entries.count >= Self.capacity { cache.entries.removeAll() }
+            cache.entries[key] = remembered
+        }
+    }
+
+    private static func key(of hash: [UInt8]) -> UInt64 { hash.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+
+    /// Makes a token and stores its hash and rights.
+    ///
+    /// `keep` is given its text before the store has its hash.
+    package func create(
+        _ draft: TokenDraft,
+        keep: (Secret) throws -> Void = { _ in }
+    ) async throws -> CreatedToken {
+        let text = TokenText.random()
+        let secret = Secret(text)
+        try keep(secret)
+        let grant = TokenGrant(
+            id: .random(),
+            name: draft.name,
+            scopes: draft.scopes,
+            accounts: draft.accounts,
+            origins: draft.origins,
+            createdAt: Timestamp(milliseconds: clock.now()),
+            expiresAt: draft.expiresAt
+        )
+        try await rows.insert(grant, hash: Digest.sha256(text))
+        return CreatedToken(grant: grant, text: secret)
+    }
+
+    /// All tokens' rights, in the order they were made.
+    package func list() async throws -> [TokenGrant] { try await rows.grants() }
+
+    /// Ends a token at once, on every connection's next request; false where there was none.
+    package func revoke(_ id: TokenID) async throws -> Bool {
+        let existed = try await rows.remove(id)
+        forget(id)
+        return existed
+    }
+
+    /// Forgets what is remembered of a token whose row another hand removed.
+    package func forget(_ id: TokenID) {
+        cache.withLock { cache in
+            cache.generation += 1
+            cache.entries = cache.entries.filter { $0.value.grant.id != id }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MIME
+import MailTypes
+import Storage
+import Wire
+
+/// Spooled octets → what the store keeps of a message.
+enum Digestion {
+    private static let pieceOctets: Int64 = 64 << 10
+
+    static func digest(_ body: SpooledBody, reader: BodyReader, wasNormalised: Bool) throws -> TakenMessage {
+        let message = try parse(reader)
+        let layout = message.layout()
+        let hasAttachments = message.hasAttachments
+        var defects = message.defects
+        if wasNormalised { defects.append(MIMEDefect(.lineEndsNormalised)) }
+        let envelope = message.envelope
+        let content = NewContent(
+            summary: SummaryWriter.members(
+                envelope,
+                preview: try Preview.make(layout, body: reader),
+                hasAttachments: hasAttachments
+            ),
+            detail: DetailWriter.members(message, roles: layout.parts.map(\.role), defects: defects),
+            layout: layout.encoded(),
+            messageID: envelope.messageID.map { Array($0.utf8) },
+            references: references(of: envelope),
+            baseSubject: BaseSubject.of(envelope.subject ?? ""),
+            hasAttachments: hasAttachments,
+            body: body
+        )
+        return TakenMessage(content: content, envelope: envelope)
+    }
+
+    private static func parse(_ reader: BodyReader) throws -> MIMEMessage {
+        var parser = MIMEParser()
+        var start: Int64 = 0
+        while start < reader.size {
+            var piece = ByteBuffer()
+            let end = min(start + pieceOctets, reader.size)
+            try reader.read(start..<end, into: &piece)
+            parser.consume(piece.bytes)
+            start = end
+        }
+        return parser.finish()
+    }
+
+    /// `References`, then what of `In-Reply-To` is not among them; the message itself left out.
+    static func references(of envelope: Envelope) -> [[UInt8]] {
+        var seen: Set<String> = envelope.messageID.map { [$0] } ?? []
+        return (envelope.references + envelope.inReplyTo).filter { seen.insert($0).inserted }.map { Array($0.utf8) }
+    }
+
+    /// Stored raw: nothing of it is read.
+    static func quarantined(_ body: SpooledBody) -> TakenMessage {
+        let empty = MIMEMessage.unread(size: body.size)
+        let content = NewContent(
+            summary: SummaryWriter.members(Envelope(), preview: "", hasAttachments: false),
+            detail: DetailWriter.members(empty, roles: [], defects: empty.defects),
+            layout: empty.layout().encoded(),
+            messageID: nil,
+            references: [],
+            baseSubject: "",
+            hasAttachments: false,
+            isQuarantined: true,
+            body: body
+        )
+        return TakenMessage(content: content, envelope: Envelope())
+    }
+}

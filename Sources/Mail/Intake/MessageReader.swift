@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Charsets
+package import MIME
+package import Runtime
+package import Storage
+import Wire
+
+/// Reads texts and attachments out of a stored message by its layout, without parsing it again.
+package struct MessageReader: Sendable {
+    package let layout: MIMELayout
+    private let body: BodyReader
+    private let pool: BlockingPool?
+
+    /// Text read in full, or as much of it as was asked for.
+    package struct Text: Sendable {
+        /// UTF-8.
+        package var octets: [UInt8]
+        package var isTruncated: Bool
+    }
+
+    /// - Parameters:
+    ///   - layout: as ``MIMELayout/encoded()`` wrote it; what this version cannot read counts as a message without parts.
+    ///   - pool: where reading waits for the disk; nil to wait on this thread.
+    package init(layout: Span<UInt8>, body: BodyReader, pool: BlockingPool?) {
+        self.layout = MIMELayout(encoded: layout) ?? MIMELayout(parts: [])
+        self.body = body
+        self.pool = pool
+    }
+
+    /// The message's plain text, at most `limit` octets: that of all its text parts, with a blank line between two; nil
+    /// where it has none.
+    package func text(limit: Int) async throws -> Text? {
+        let parts = layout.text
+        guard !parts.isEmpty else { return nil }
+        var text = ByteBuffer()
+        for part in parts {
+            if !text.isEmpty { text.append("\r\n") }
+            try await append(part, to: &text, limit: limit)
+            if text.count > limit { break }
+        }
+        return Self.cut(text, limit: limit)
+    }
+
+    /// The message's HTML as it came, in UTF-8, at most `limit` octets; nil where it has none.
+    package func html(limit: Int) async throws -> Text? {
+        guard let part = layout.html else { return nil }
+        var html = ByteBuffer()
+        try await append(part, to: &html, limit: limit)
+        return Self.cut(html, limit: limit)
+    }
+
+    /// The content of any part, its transfer encoding undone.
+    package func content(of part: MIMELayout.Part, range: Range<Int64>? = nil) -> PartStream {
+        PartStream(content: part, within: layout.containers(of: part), of: body, range: range, pool: pool)
+    }
+
+    /// The text of a text part as UTF-8.
+    package func textStream(of part: MIMELayout.Part) -> PartStream {
+        PartStream(text: part, within: layout.containers(of: part), of: body, pool: pool)
+    }
+
+    private func append(_ part: MIMELayout.Part, to buffer: inout ByteBuffer, limit: Int) async throws {
+        var stream = PartStream(text: part, of: body, pool: pool)
+        while buffer.count <= limit, try await stream.read(into: &buffer) > 0 {}
+    }
+
+    private static func cut(_ text: borrowing ByteBuffer, limit: Int) -> Text {
+        let isTruncated = text.count > limit
+        return Text(octets: UTF8Cut.prefix(text.bytes, limit: limit), isTruncated: isTruncated)
+    }
+}
+
+/// Cuts UTF-8 between characters.
+enum UTF8Cut {
+    static func prefix(_ text: Span<UInt8>, limit: Int) -> [UInt8] {
+        guard text.count > limit else { return text.array() }
+        var end = max(limit, 0)
+        while end > 0, text[end] & 0xC0 == 0x80 { end -= 1 }
+        return text.extracting(0..<end).array()
+    }
+}

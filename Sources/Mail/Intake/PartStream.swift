@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MIME
+package import Runtime
+package import Storage
+package import Wire
+
+/// Gives the content of one part of a stored message, piece by piece: its octets as they were before they were encoded,
+/// or its text as UTF-8.
+///
+/// Holds one piece.
+package struct PartStream: ~Copyable {
+    /// Encoded octets read at once.
+    private static let pieceOctets: Int64 = 64 << 10
+
+    private let body: BodyReader
+    private let pool: BlockingPool?
+    private var rest: Range<Int64>
+    /// The encoded messages around the part, the outermost first: each gives the body of the next.
+    private var stages: [Stage]
+    private var decoder: BodyDecoder
+    /// Decodes instead of the other where text is wanted.
+    private var textDecoder: TextDecoder?
+    private var isFinished = false
+    /// Decoded octets still to be left out, and still to be given.
+    private var skip: Int64
+    private var left: Int64
+
+    /// - Parameters:
+    ///   - containers: the encoded messages around the part, the outermost first: see ``MIMELayout/containers(of:)``.
+    ///   - range: the octets of the content that are wanted; nil for all.
+    ///   - pool: where reading waits for the disk; nil to wait on this thread.
+    package init(
+        content part: MIMELayout.Part,
+        within containers: [MIMELayout.Part] = [],
+        of body: BodyReader,
+        range: Range<Int64>? = nil,
+        pool: BlockingPool?
+    ) {
+        self.init(part, within: containers, of: body, range: range, pool: pool)
+        guard part.transferEncoding.isIdentity, stages.isEmpty else { return }
+        // Where nothing is encoded, what is left out need not be read.
+        rest = min(rest.lowerBound + skip, rest.upperBound)..<rest.upperBound
+        skip = 0
+    }
+
+    /// The part's text, converted to UTF-8.
+    package init(
+        text part: MIMELayout.Part,
+        within containers: [MIMELayout.Part] = [],
+        of body: BodyReader,
+        pool: BlockingPool?
+    ) {
+        self.init(part, within: containers, of: body, range: nil, pool: pool)
+        textDecoder = TextDecoder(part.transferEncoding, charset: part.charset)
+    }
+
+    private init(
+        _ part: MIMELayout.Part,
+        within containers: [MIMELayout.Part],
+        of body: BodyReader,
+        range: Range<Int64>?,
+        pool: BlockingPool?
+    ) {
+        self.body = body
+        self.pool = pool
+        decoder = BodyDecoder(part.transferEncoding)
+        textDecoder = nil
+        rest = (containers.first ?? part).bodyRange
+        stages = zip(containers, containers.dropFirst() + [part]).map { container, inside in
+            Stage(container, inside: inside.bodyRange)
+        }
+        skip = max(range?.lowerBound ?? 0, 0)
+        left = range.map { $0.upperBound - $0.lowerBound } ?? .max
+    }
+
+    /// Appends the next piece and says how many octets it has; 0 is the end.
+    package mutating func read(into buffer: inout ByteBuffer) async throws -> Int {
+        while let range = nextRange() {
+            var encoded = ByteBuffer()
+            if let pool {
+                try await body.read(range, into: &encoded, on: pool)
+            } else {
+                try body.read(range, into: &encoded)
+            }
+            let count = take(consume encoded, into: &buffer)
+            if count > 0 { return count }
+        }
+        return 0
+    }
+
+    /// As ``read(into:)``, waiting for the disk on this thread.
+    package mutating func readBlocking(into buffer: inout ByteBuffer) throws -> Int {
+        while let range = nextRange() {
+            var encoded = ByteBuffer()
+            try body.read(range, into: &encoded)
+            let count = take(consume encoded, into: &buffer)
+            if count > 0 { return count }
+        }
+        return 0
+    }
+
+    /// The octets to read next; empty once when all were read, so that the decoder is finished; nil at the end.
+    private mutating func nextRange() -> Range<Int64>? {
+        guard !isFinished, left > 0 else { return nil }
+        let end = min(rest.upperBound, rest.lowerBound + Self.pieceOctets)
+        defer { rest = end..<rest.upperBound }
+        return rest.lowerBound..<end
+    }
+
+    private mutating func take(_ piece: consuming ByteBuffer, into buffer: inout ByteBuffer) -> Int {
+        var encoded = piece
+        var decoded = ByteBuffer()
+        if encoded.isEmpty { isFinished = true }
+        for index in stages.indices { encoded = stages[index].take(encoded, isLast: isFinished) }
+        if textDecoder != nil {
+            textDecoder?.decode(encoded.bytes, into: &decoded)
+            if isFinished { textDecoder?.finish(into: &decoded) }
+        } else {
+            decoder.decode(encoded.bytes, into: &decoded)
+            if isFinished { decoder.finish(into: &decoded) }
+        }
+        let skipped = min(skip, Int64(decoded.count))
+        skip -= skipped
+        decoded.consume(Int(skipped))
+        if Int64(decoded.count) > left { decoded.truncate(to: Int(left)) }
+        left -= Int64(decoded.count)
+        buffer.append(decoded.bytes)
+        return decoded.count
+    }
+}
+
+/// One encoded message around a part: its content decoded, and of that the body of what is inside.
+private struct Stage {
+    private var decoder: BodyDecoder
+    private var skip: Int64
+    private var left: Int64
+
+    init(_ container: MIMELayout.Part, inside: Range<Int64>) {
+        decoder = BodyDecoder(container.transferEncoding)
+        skip = inside.lowerBound
+        left = inside.upperBound - inside.lowerBound
+    }
+
+    mutating func take(_ encoded: borrowing ByteBuffer, isLast: Bool) -> ByteBuffer {
+        var decoded = ByteBuffer()
+        decoder.decode(encoded.bytes, into: &decoded)
+        if isLast { decoder.finish(into: &decoded) }
+        let skipped = min(skip, Int64(decoded.count))
+        skip -= skipped
+        decoded.consume(Int(skipped))
+        if Int64(decoded.count) > left { decoded.truncate(to: Int(left)) }
+        left -= Int64(decoded.count)
+        return decoded
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import HTMLTrees
+import MIME
+package import Storage
+import Wire
+
+/// Reads the words of stored messages for the search index: its header is read again, its texts by the layout.
+///
+/// HTML is parsed here that was not when the message came in; so this too is guarded, by a hash of what the store keeps of
+/// the message: a crash here leaves the message without body words, and does not repeat.
+package struct SearchText: SearchTextExtractor {
+    private let quarantine: QuarantineSlots
+
+    package init(quarantine: QuarantineSlots) { self.quarantine = quarantine }
+
+    package var version: Int64 { 1 }
+
+    package func text(of content: StoredContent) throws -> SearchableText {
+        guard !content.isQuarantined, let layout = MIMELayout(encoded: content.layout.span) else {
+            return SearchableText()
+        }
+        let digest = Digest.sha256(content.summary + content.detail + content.layout)
+        guard let key = BodyHash(octets: digest), !quarantine.isQuarantined(key) else { return SearchableText() }
+        return try quarantine.guarding(key) { try read(layout, of: content.body) }
+    }
+
+    private func read(_ layout: MIMELayout, of body: BodyReader) throws -> SearchableText {
+        var text = SearchableText()
+        try readHeader(layout, of: body, into: &text)
+        text.body = try bodyText(layout, of: body)
+        let names = layout.attachments.compactMap(\.filename)
+        text.filenames = Array(names.joined(separator: " ").utf8)
+        return text
+    }
+
+    private func readHeader(_ layout: MIMELayout, of body: BodyReader, into text: inout SearchableText) throws {
+        guard let header = layout.parts.first?.headerRange else { return }
+        var octets = ByteBuffer()
+        let longest = Int64(MIMELimits.standard.headerOctets * 2)
+        try body.read(header.lowerBound..<min(header.upperBound, header.lowerBound + longest), into: &octets)
+        let envelope = MIMEParser.parse(octets.bytes).envelope
+        text.subject = Array((envelope.subject ?? "").utf8)
+        text.from = words(envelope.from + (envelope.sender.map { [$0] } ?? []))
+        text.to = words(envelope.to)
+        text.cc = words(envelope.cc)
+        text.bcc = words(envelope.bcc)
+    }
+
+    private func words(_ addresses: [MailAddress]) -> [UInt8] {
+        Array(
+            addresses.map { [$0.name, $0.address, $0.group].compactMap(\.self).joined(separator: " ") }.joined(
+                separator: " "
+            ).utf8
+        )
+    }
+
+    /// The plain texts; where there are none, what the HTML says.
+    private func bodyText(_ layout: MIMELayout, of body: BodyReader) throws -> [UInt8] {
+        var text: [UInt8] = []
+        for part in layout.text where text.count < Self.maximumBodyOctets {
+            if !text.isEmpty { text.append(ASCII.lf) }
+            text += try BodyText.read(part, of: body, limit: Self.maximumBodyOctets - text.count)
+        }
+        let hasWords = text.contains { !ASCII.isWhitespace($0) }
+        guard !hasWords, let part = layout.html else { return text }
+        let html = try BodyText.read(part, of: body, limit: HTMLText.longestHTML)
+        return HTMLText.plainText(of: html, limit: Self.maximumBodyOctets)
+    }
+}
