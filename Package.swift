@@ -117,6 +117,15 @@ let mail: [Target] = [
         in: "Mail",
         ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
     ),
+    module(
+        "MailServers",
+        in: "Mail",
+        [
+            "Runtime", "Files", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "MIME", "SASL", "SMTP",
+            "SMTPSessions", "Storage",
+            "Intake", "Accounts", "Delivery", logging,
+        ]
+    ),
 ]
 
 // MARK: The API and the command.
@@ -165,6 +174,14 @@ let suites: [Target] = [
         "Delivery",
         in: "Mail",
         ["Runtime", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
+    ),
+    tests(
+        "MailServers",
+        in: "Mail",
+        [
+            "Runtime", "SQLite", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SMTPSessions", "Storage",
+            "Intake", "Accounts", logging,
+        ]
     ),
 ]
 

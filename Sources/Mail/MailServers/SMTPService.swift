@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounts
+import Delivery
+package import Intake
+package import Logging
+package import SMTP
+import SMTPSessions
+package import Sockets
+package import Storage
+package import TLS
+package import Transport
+import Wire
+
+/// Our SMTP listeners: mail from anywhere for our mailboxes, and mail from our users.
+package final class SMTPService: Sendable {
+    /// One listener.
+    package struct Endpoint: Sendable {
+        package var address: SocketAddress
+        package var service: SMTPServerConfiguration.Service
+        /// TLS from the first octet, as on port 465; else STARTTLS is offered where there is a certificate.
+        package var isImplicitTLS: Bool
+
+        package init(
+            address: SocketAddress,
+            service: SMTPServerConfiguration.Service,
+            isImplicitTLS: Bool = false
+        ) {
+            self.address = address
+            self.service = service
+            self.isImplicitTLS = isImplicitTLS
+        }
+    }
+
+    private let context: SMTPReceiverContext
+    private let tls: TLSServerContext?
+
+    /// Without `tls` there is no STARTTLS, so on submission nobody can log in.
+    package init(
+        _ configuration: SMTPReceiverConfiguration,
+        store: Store,
+        passwords: PasswordAuthenticator,
+        reader: any MessageReading,
+        tls: TLSServerContext?,
+        observer: (any MailServerObserver)? = nil,
+        logger: Logger
+    ) {
+        context = SMTPReceiverContext(
+            configuration: configuration,
+            store: store,
+            passwords: passwords,
+            reader: reader,
+            domains: LocalDomains(store: store, configured: configuration.domains.union([configuration.hostName])),
+            observer: observer,
+            logger: logger
+        )
+        self.tls = tls
+    }
+
+    /// Listens at the endpoint's address and serves until the listener is drained.
+    ///
+    /// An endpoint with implicit TLS needs a certificate.
+    package func listen(at endpoint: Endpoint, loops: [EventLoop]) throws -> Listener {
+        if endpoint.isImplicitTLS, tls == nil { throw NoCertificate() }
+        var limits = Listener.Configuration()
+        limits.maximumConnections = context.configuration.maximumConnections
+        limits.maximumPerClient = context.configuration.maximumPerClient
+        limits.refusal = Array("421 4.7.0 \(context.configuration.hostName) Too many connections\r\n".utf8)
+        let open = ConnectionCount()
+        let handler: Listener.Handler = { connection in
+            open.add(1)
+            await self.serve(connection, endpoint.service, open)
+            open.add(-1)
+        }
+        return try Listener.bind(
+            endpoint.address,
+            loops: loops,
+            tls: endpoint.isImplicitTLS ? tls : nil,
+            configuration: limits,
+            handler: handler
+        )
+    }
+
+    /// An endpoint with implicit TLS was asked for, and there is no certificate.
+    package struct NoCertificate: Error {}
+
+    private func serve(
+        _ connection: Connection,
+        _ service: SMTPServerConfiguration.Service,
+        _ open: ConnectionCount
+    ) async {
+        let configuration = context.configuration
+        let threshold = configuration.overloadConnections
+        await SMTPServerSession(
+            connection: connection,
+            configuration: SMTPServerConfiguration(
+                service: service,
+                hostName: configuration.hostName,
+                offersStartTLS: tls != nil,
+                lineEnds: configuration.lineEnds,
+                limits: configuration.limits
+            ),
+            patience: configuration.patience,
+            tls: tls,
+            clock: context.store.clock,
+            delegate: SMTPReceiver(context, service: service, connection: connection),
+            isOverloaded: { open.value >= threshold }
+        ).run()
+    }
+}
