@@ -61,6 +61,9 @@ let platform: [Target] = [
         path: "Sources/Platform/CICU",
         linkerSettings: [.linkedLibrary("icuuc"), .linkedLibrary("icui18n")]
     ),
+    // openapi.yaml, made part of the binary by the C compiler.
+    .target(name: "CEmbeddedFiles", path: "Sources/Platform/CEmbeddedFiles"),
+    module("EmbeddedFiles", in: "Platform", ["CEmbeddedFiles"]),
     .target(name: "CGumbo", path: "Sources/Platform/CGumbo", linkerSettings: [.linkedLibrary("gumbo")]),
     // The computing half: no I/O; Protocols may import it.
     module("Crypto", in: "Platform", ["COpenSSL"]),
@@ -131,6 +134,14 @@ let mail: [Target] = [
 // MARK: The API and the command.
 
 let product: [Target] = [
+    module(
+        "API",
+        in: ".",
+        [
+            "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
+            "HTTPServer", "Storage", "Intake", "Accounts", "Delivery", logging,
+        ]
+    ),
 ]
 
 // MARK: Tests: the same tree.
@@ -183,6 +194,14 @@ let suites: [Target] = [
             "Intake", "Accounts", logging,
         ]
     ),
+    tests(
+        "API",
+        in: ".",
+        [
+            "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
+            "HTTPServer", "Storage", "Intake", "Accounts", "Delivery", logging, .product(name: "Yams", package: "Yams"),
+        ]
+    ),
 ]
 
 // The fuzzers are libFuzzer programs without a `main`: they exist only for `Scripts/fuzz`, which sets the variable.
@@ -207,6 +226,8 @@ let package = Package(
     dependencies: [
         // Structured logging, the field's common front end; our handler writes the JSON lines.
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        // YAML for the configuration file, and for the test that compares openapi.yaml with the routes.
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: platform + protocols + sessions + mail + product + suites + fuzzers
 )

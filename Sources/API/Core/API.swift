@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounts
+package import Delivery
+import HTTP
+package import HTTPServer
+package import Intake
+import JSON
+package import Logging
+package import Runtime
+package import Storage
+import Wire
+
+/// The HTTP API: every operation of `openapi.yaml`, answered from the store.
+package final class API: HTTPApplication {
+    let store: Store
+    let search: SearchService
+    let tokens: TokenAuthenticator
+    let intake: Intake
+    let submissions: SubmissionAgent
+    let idempotentRequests = IdempotentRequests()
+    let metrics: Metrics
+    /// Threads for what takes long: deriving keys, reading files.
+    let workers: BlockingPool
+    let configuration: APIConfiguration
+    let clock: Clock
+    let logger: Logger
+    private let router: Router<Operation>
+
+    /// - Parameters:
+    ///   - intake: where uploaded messages come in.
+    ///   - submissions: where messages to be sent go.
+    ///   - workers: threads for what takes long, such as deriving keys from passwords.
+    ///   - metrics: give it to the `HTTPServer` as its observer too.
+    package init(
+        store: Store,
+        search: SearchService,
+        tokens: TokenAuthenticator,
+        intake: Intake,
+        submissions: SubmissionAgent,
+        metrics: Metrics,
+        workers: BlockingPool,
+        configuration: APIConfiguration = APIConfiguration(),
+        clock: Clock,
+        logger: Logger
+    ) {
+        self.store = store
+        self.search = search
+        self.tokens = tokens
+        self.intake = intake
+        self.submissions = submissions
+        self.metrics = metrics
+        self.workers = workers
+        self.configuration = configuration
+        self.clock = clock
+        self.logger = logger
+        var router = Router<Operation>()
+        for operation in Self.operations { router.add(operation.method, operation.path, operation) }
+        self.router = router
+    }
+
+    package func handle(_ exchange: HTTPExchange) async throws {
+        do {
+            try await dispatch(exchange)
+        } catch {
+            guard !exchange.hasResponded else { throw error }
+            try await respond(problem(of: error, exchange), to: exchange)
+        }
+    }
+
+    private func dispatch(_ exchange: HTTPExchange) async throws {
+        switch router.match(exchange.method, exchange.path) {
+        case .found(let operation, let template, let parameters):
+            exchange.route = template
+            var caller = Caller.anybody
+            if let scope = operation.scope { caller = try await authenticate(exchange, for: scope) }
+            try await operation.handler(Call(api: self, exchange: exchange, parameters: parameters, caller: caller))
+        case .options(let allow):
+            try await respondToOptions(exchange, allow: allow)
+        case .methodNotAllowed(let allow):
+            var problem = APIProblem(.methodNotAllowed, "method_not_allowed", "The path has no such method.")
+            try problem.fields.add("Allow", allow)
+            throw problem
+        case .notFound:
+            throw APIProblem(.notFound, "not_found", "There is no such path.")
+        }
+    }
+
+    private func respondToOptions(_ exchange: HTTPExchange, allow: [UInt8]) async throws {
+        var response = HTTPResponse(.noContent)
+        try response.fields.add("Allow", allow)
+        if exchange.fields.contains("Access-Control-Request-Method"), try await isBoundOrigin(exchange) {
+            exchange.allowsOrigin = true
+            response.fields.add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+            response.fields.add(
+                "Access-Control-Allow-Headers",
+                "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range, X-Request-Id"
+            )
+            response.fields.add("Access-Control-Max-Age", "600")
+        }
+        try await exchange.respond(response)
+    }
+
+    /// Whether some token may be used from the page's origin: a browser asks this before it sends a token.
+    private func isBoundOrigin(_ exchange: HTTPExchange) async throws -> Bool {
+        guard let origin = exchange.origin.map({ Array($0) }) else { return false }
+        let now = Timestamp(milliseconds: clock.now())
+        return try await tokens.list().contains { $0.allows(origin: origin) && !$0.isExpired(at: now) }
+    }
+
+    private func problem(of error: any Error, _ exchange: HTTPExchange) -> APIProblem {
+        if let problem = APIProblem(error) { return problem }
+        logger.error(
+            "request failed",
+            metadata: [
+                "request_id": "\(exchange.requestID.span.repairedUTF8String())", "error": "\(error)",
+                "route": "\(exchange.route.map { "\($0)" } ?? "-")",
+            ]
+        )
+        return APIProblem(.internalServerError, "internal_error")
+    }
+
+    private func respond(_ problem: APIProblem, to exchange: HTTPExchange) async throws {
+        var writer = JSONWriter()
+        problem.write(to: &writer, requestID: exchange.requestID)
+        try await exchange.respond(
+            HTTPResponse(problem.status, contentType: "application/problem+json", fields: problem.fields),
+            body: writer.finish()
+        )
+    }
+}
+
+/// What the API may be told.
+package struct APIConfiguration: Sendable {
+    /// The most octets of a message, on this door as on every other.
+    package var maximumMessageOctets: Int64 = 64 << 20
+    /// Rounds of PBKDF2 for passwords.
+    package var passwordRounds = ScramVerifier.defaultRounds
+    /// Told by `/readyz` to fail, so that a load balancer looks elsewhere: true from the moment the server begins to stop.
+    package var isDraining: @Sendable () -> Bool = { false }
+
+    /// Who may read `/metrics`.
+    package enum MetricsAccess: Sendable {
+        /// Callers with an administrator's rights.
+        case administrators
+        /// Those, and whoever is on this machine.
+        case loopback
+        case anyone
+    }
+    package var metricsAccess = MetricsAccess.anyone
+
+    package init() {}
+}

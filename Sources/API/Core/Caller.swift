@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import HTTPServer
+import MailTypes
+import Sockets
+import Wire
+
+/// Who calls: what the token of this one request allows.
+///
+/// It is made for a request and dies with it.
+struct Caller: Sendable {
+    let grant: TokenGrant?
+
+    /// Of operations that need no token.
+    static let anybody = Caller(grant: nil)
+
+    func mayTouch(_ account: AccountID) -> Bool { grant?.allows(account) ?? false }
+
+    /// The only accounts it may touch; nil for all.
+    var accounts: [AccountID]? { grant.map(\.accounts) ?? [] }
+}
+
+extension API {
+    /// Who sends this request; 401 without a good token, 403 where it lacks the scope or comes from a foreign web page.
+    func authenticate(_ exchange: HTTPExchange, for scope: TokenScopes) async throws -> Caller {
+        // The listener of the unix socket has checked that the process at its other end is our own user's, or root's.
+        if exchange.peer.path != nil { return Caller(grant: Self.localAdministrator) }
+        guard let bearer = try Self.bearer(exchange.fields) else {
+            throw APIProblem.unauthorized(
+                "unauthorized",
+                "A token is needed: Authorization: Bearer.",
+                challenge: "Bearer realm=\"postern\""
+            )
+        }
+        guard let grant = try await tokens.authenticate(bearer: bearer.span) else {
+            throw APIProblem.unauthorized(
+                "invalid_token",
+                "The token is unknown, expired or revoked.",
+                challenge: "Bearer realm=\"postern\", error=\"invalid_token\""
+            )
+        }
+        try checkOrigin(exchange, grant)
+        guard grant.allows(scope) else {
+            throw APIProblem(.forbidden, "insufficient_scope", "The token lacks the scope of this operation.")
+        }
+        return Caller(grant: grant)
+    }
+
+    /// The rights of whoever comes over the unix socket.
+    private static let localAdministrator = TokenGrant(
+        id: .random(),
+        name: "local administrator",
+        scopes: .all,
+        accounts: nil,
+        origins: [],
+        createdAt: Timestamp(milliseconds: 0),
+        expiresAt: nil
+    )
+
+    /// 401 or 403 unless the configuration lets this caller read the metrics.
+    func authorizeMetrics(_ exchange: HTTPExchange) async throws {
+        switch configuration.metricsAccess {
+        case .anyone: return
+        case .loopback where exchange.peer.isLoopback: return
+        case .loopback, .administrators: _ = try await authenticate(exchange, for: .admin)
+        }
+    }
+
+    /// ```
+    /// credentials = "Bearer" 1*SP b64token        ; RFC 6750 §2.1, the scheme in any case
+    /// ```
+    private static func bearer(_ fields: HTTPFields) throws(HTTPProblem) -> [UInt8]? {
+        guard let value = try fields.single("Authorization") else { return nil }
+        let text = Array(value)
+        guard text.count > 7, ASCII.equalsIgnoringCase(text[..<6], "bearer"), text[6] == ASCII.space else { return nil }
+        return Array(text[7...].drop { $0 == ASCII.space })
+    }
+
+    /// A token that is bound to web origins may be used by their pages; from other pages, by those the server allows.
+    private func checkOrigin(_ exchange: HTTPExchange, _ grant: TokenGrant) throws(APIProblem) {
+        guard let origin = exchange.origin else { return }
+        if grant.allows(origin: Array(origin)) {
+            exchange.allowsOrigin = true
+        } else if !grant.origins.isEmpty || !exchange.allowsOrigin {
+            exchange.allowsOrigin = false
+            throw APIProblem(.forbidden, "origin_not_allowed", "The token may not be used from this web origin.")
+        }
+    }
+}

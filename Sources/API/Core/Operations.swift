@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension API {
+    /// Every operation of `openapi.yaml`; a test compares the two.
+    static let operations: [Operation] = [
+        GetHealth.operation, GetReadiness.operation, GetMetrics.operation, GetOpenAPI.operation,
+        ListAccounts.operation, CreateAccount.operation, GetAccount.operation, UpdateAccount.operation,
+        DeleteAccount.operation,
+        ListTokens.operation, CreateToken.operation, GetToken.operation, RevokeToken.operation,
+        ListFolders.operation, CreateFolder.operation, GetFolder.operation, UpdateFolder.operation,
+        DeleteFolder.operation,
+        ListMessages.operation, AppendMessage.operation, UpdateMessages.operation, DeleteMessages.operation,
+        GetMessage.operation, UpdateMessage.operation, DeleteMessage.operation, CopyMessage.operation,
+        GetRawMessage.operation, GetMessageText.operation, GetMessageHTML.operation, GetAttachment.operation,
+        ListThreads.operation, GetThread.operation,
+        SendMessage.operation, ListSubmissions.operation, GetSubmission.operation, CancelSubmission.operation,
+    ]
+}

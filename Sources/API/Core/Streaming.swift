@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPServer
+import Runtime
+import Storage
+import Wire
+
+extension Call {
+    private static var pieceOctets: Int64 { 64 << 10 }
+
+    /// Answers with octets, or with the range of them that is asked for, read by `read` in pieces: it appends some octets from
+    /// the offset on, up to the end, and says how many.
+    func respond(
+        contentType: [UInt8],
+        tag: EntityTag,
+        length: Int64,
+        fields: HTTPFields,
+        _ read: (Range<Int64>, inout ByteBuffer) async throws -> Int
+    ) async throws {
+        var response = HTTPResponse(.ok, fields: fields)
+        try response.fields.add("Content-Type", contentType)
+        try response.fields.add("ETag", tag.fieldValue)
+        response.fields.add("Accept-Ranges", "bytes")
+        let total = UInt64(max(length, 0))
+        var range = 0..<max(length, 0)
+        switch ByteRange(exchange.fields, length: total, tag: tag) {
+        case .whole: break
+        case .part(let part):
+            range = Int64(part.lowerBound)..<Int64(part.upperBound)
+            response.status = .partialContent
+            try response.fields.add("Content-Range", ByteRange.contentRange(part, length: total))
+        case .unsatisfiable:
+            var problem = APIProblem(.rangeNotSatisfiable, "range_not_satisfiable", "No octet of that range exists.")
+            try problem.fields.add("Content-Range", ByteRange.contentRange(nil, length: total))
+            throw problem
+        }
+        try await exchange.stream(response, length: UInt64(range.count)) { writer in
+            var buffer = ByteBuffer()
+            var next = range.lowerBound
+            while next < range.upperBound {
+                let count = try await read(next..<min(next + Self.pieceOctets, range.upperBound), &buffer)
+                guard count > 0 else { throw StreamCut() }
+                next += Int64(count)
+                try await writer.write(&buffer)
+            }
+        }
+    }
+}
+
+/// A body that ended before its length: the connection must end, so that the client sees it.
+struct StreamCut: Error {}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import JSON
+import Storage
+
+/// `POST /v1/accounts/{account}/folders`.
+enum CreateFolder {
+    private struct Body: Sendable {
+        let name: String
+        let parent: FolderReference?
+    }
+
+    static let operation = Operation("createFolder", .post, "/v1/accounts/{account}/folders", scope: .write) { call in
+        try call.refuseParameters()
+        let (reference, caller) = (call.account, call.caller)
+        _ = try await call.store.read { try reference.resolve(in: $0, for: caller) }
+        let body = try await call.decodeBody(read)
+        let shown = try await call.store.write { transaction in
+            let account = try reference.resolve(in: transaction, for: caller)
+            let parent = try body.parent.map { try $0.resolve(in: transaction, of: account, member: "parent") }
+            let name = try FolderName(body.name, below: parent)
+            return try ShownFolder(try transaction.folders.create(name, in: account.key), in: transaction)
+        }
+        var fields = try shown.fields()
+        try fields.add("Location", try call.location(below: "folders", "\(shown.row.id)"))
+        try await call.respond(.created, fields: fields) { shown.write(to: &$0) }
+    }
+
+    private static func read(_ reader: inout JSONObjectReader) -> Body? {
+        let name = reader.require("name")?.folderName()
+        let parent = reader.take("parent").map { $0.folderReference() } ?? nil
+        return name.map { Body(name: $0, parent: parent) }
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import HTTPServer
+import Intake
+import JSON
+import Storage
+import Wire
+
+/// `GET /v1/accounts/{account}/messages/{message}`: JSON, octets, text or HTML, as `Accept` asks.
+enum GetMessage {
+    /// Octets of text, and of HTML, in the JSON.
+    static let maximumTextOctets = 256 << 10
+
+    private static let offers: [StaticString] = ["application/json", "message/rfc822", "text/plain", "text/html"]
+
+    static let operation = Operation(
+        "getMessage",
+        .get,
+        "/v1/accounts/{account}/messages/{message}",
+        scope: .read
+    ) { call in
+        var query = call.query
+        let fields = MessageFields.read(&query)
+        guard let choice = AcceptNegotiation.choose(among: offers, call.exchange.fields) else {
+            throw APIProblem(
+                .notAcceptable,
+                "not_acceptable",
+                "A message is JSON, message/rfc822, text/plain or text/html."
+            )
+        }
+        guard choice == 0 else {
+            let message = try await call.storedMessage()
+            try query.finish()
+            switch choice {
+            case 1: return try await GetRawMessage.respond(call, message)
+            case 2: return try await GetMessageText.respond(call, message)
+            default: return try await GetMessageHTML.respond(call, message)
+            }
+        }
+        let found = try await find(call, fields ?? .all)
+        try query.finish()
+        try await respond(call, found, fields ?? .all)
+    }
+
+    /// A message, and its JSON as far as the columns go.
+    private struct Found: ~Copyable, Sendable {
+        let message: StoredMessage
+        var writer: JSONWriter
+    }
+
+    private static func find(_ call: Call, _ fields: MessageFields) async throws -> Found {
+        let (account, message, caller) = (call.account, call.message, call.caller)
+        return try await call.store.read { snapshot in
+            let account = try account.resolve(in: snapshot, for: caller)
+            let id = try message.resolve(in: snapshot, of: account)
+            var writer = JSONWriter(capacity: 4096)
+            let stored = try snapshot.messages.get(id, in: account.key) { message in
+                writer.beginObject()
+                try MessageJSON.writeMembers(message, fields, to: &writer)
+                MessageJSON.writeStored(message.detail, fields, all: .detail, to: &writer)
+                return try StoredMessage(message)
+            }
+            guard let stored else { throw APIProblem.notFound("message") }
+            return Found(message: stored, writer: writer)
+        }
+    }
+
+    private static func respond(_ call: Call, _ found: consuming Found, _ fields: MessageFields) async throws {
+        let message = found.message
+        var writer = found.writer
+        let tag = MessageJSON.tag(modseq: message.modseq)
+        guard try await call.proceeds(tag: tag) else { return }
+        if !fields.isDisjoint(with: .content) {
+            let reader = try await message.reader(call.store)
+            let text = try await reader.text(limit: maximumTextOctets)
+            let html = try await reader.html(limit: maximumTextOctets)
+            write(text, html, fields, to: &writer)
+        }
+        if fields.contains(.quarantined) {
+            writer.key("quarantined")
+            writer.bool(message.isQuarantined)
+        }
+        writer.endObject()
+        var answer = HTTPFields()
+        try answer.add("ETag", tag.fieldValue)
+        answer.add("Vary", "Accept")
+        try await call.respond(json: writer.finish(), fields: answer)
+    }
+
+    private static func write(
+        _ text: MessageReader.Text?,
+        _ html: MessageReader.Text?,
+        _ fields: MessageFields,
+        to writer: inout JSONWriter
+    ) {
+        if fields.contains(.text) {
+            writer.key("text")
+            writer.string(text?.octets)
+        }
+        if fields.contains(.html) {
+            writer.key("html")
+            writer.string(html?.octets)
+        }
+        if fields.contains(.textTruncated) {
+            writer.key("textTruncated")
+            writer.bool(text?.isTruncated ?? false || html?.isTruncated ?? false)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import HTTPServer
+import Intake
+import Storage
+import Wire
+
+/// `GET /v1/accounts/{account}/messages/{message}/text`: the text, as UTF-8.
+enum GetMessageText {
+    static let operation = Operation(
+        "getMessageText",
+        .get,
+        "/v1/accounts/{account}/messages/{message}/text",
+        scope: .read
+    ) { call in
+        let message = try await call.storedMessage()
+        try call.refuseParameters()
+        try await respond(call, message)
+    }
+
+    /// The most octets of text or HTML that are decoded for one answer.
+    static let maximumOctets = 16 << 20
+
+    static func respond(_ call: Call, _ message: StoredMessage) async throws {
+        let tag = message.partTag("t", "text")
+        guard try await call.proceeds(tag: tag) else { return }
+        guard let text = try await message.reader(call.store).text(limit: maximumOctets) else {
+            throw APIProblem(.notFound, "no_text", "The message has no text.")
+        }
+        try await call.respond("text/plain; charset=utf-8", text, tag: tag, policy: Sandbox.policy)
+    }
+}
+
+extension Call {
+    /// Answers with a text out of a message, which a browser must not trust.
+    func respond(
+        _ contentType: StaticString,
+        _ text: MessageReader.Text,
+        tag: EntityTag,
+        policy: StaticString
+    ) async throws {
+        var response = HTTPResponse(.ok, contentType: contentType)
+        try response.fields.add("ETag", tag.fieldValue)
+        response.fields.add("Content-Security-Policy", policy)
+        try await exchange.respond(response, body: ByteBuffer(text.octets))
+    }
+}

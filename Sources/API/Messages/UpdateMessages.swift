@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import Storage
+
+/// `PATCH /v1/accounts/{account}/messages`: other flags or another folder for all that the filters match.
+enum UpdateMessages {
+    static let operation = Operation("updateMessages", .patch, "/v1/accounts/{account}/messages", scope: .write) {
+        call in
+        let (account, caller) = (call.account, call.caller)
+        _ = try await call.store.read { try account.resolve(in: $0, for: caller).key }
+        var query = call.query
+        let listing = query.bulkListing()
+        let isDryRun = query.bool("dryRun") ?? false
+        try query.finish()
+        let change = try await call.decodeBody(MessageChange.read)
+        let bulk = BulkChange(account: account, caller: caller, listing: listing, isDryRun: isDryRun)
+        let outcome = try await bulk.run(
+            call.api,
+            dryRun: { snapshot, account, keys in
+                let change = try change.resolve(in: snapshot, of: account)
+                return try snapshot.messages.rows(keys, in: account.key).count { change.changes($0) }
+            },
+            change: { transaction, account, keys in
+                let change = try change.resolve(in: transaction, of: account)
+                let due = try transaction.messages.rows(keys, in: account.key).filter { change.changes($0) }
+                for row in due { _ = try change.apply(to: row, transaction) }
+                return due.count
+            }
+        )
+        try await call.respond(outcome, isDryRun: isDryRun)
+    }
+}
+
+extension Messages {
+    /// The placements of these keys that there still are.
+    func rows(_ keys: [MessageKey], in account: AccountKey) throws -> [MessageRow] {
+        var filter = MessageFilter()
+        filter.keys = keys
+        return try rows(matching: filter, in: account, limit: keys.count)
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import HTTP
+import JSON
+import Storage
+
+/// `GET /readyz`: whether requests should be sent here: the store takes writes and nobody asked us to stop.
+enum GetReadiness {
+    private struct Check {
+        let name: StaticString
+        let isGood: Bool
+        let detail: StaticString
+    }
+
+    static let operation = Operation("getReadiness", .get, "/readyz", scope: nil) { call in
+        try call.refuseParameters()
+        let checks = [store(call), draining(call)]
+        let isReady = checks.allSatisfy { $0.isGood }
+        var fields = HTTPFields()
+        if !isReady { fields.add("Retry-After", "5") }
+        try await call.respond(isReady ? .ok : .serviceUnavailable, fields: fields) { writer in
+            writer.beginObject()
+            writer.key("status")
+            writer.string(literal: isReady ? "ready" : "unready")
+            writer.key("checks")
+            writer.beginArray()
+            for check in checks { write(check, to: &writer) }
+            writer.endArray()
+            writer.endObject()
+        }
+    }
+
+    private static func store(_ call: Call) -> Check {
+        switch call.store.state {
+        case .open: Check(name: "store", isGood: true, detail: "takes writes")
+        case .failed: Check(name: "store", isGood: false, detail: "takes no writes since an error of the disk")
+        case .closed: Check(name: "store", isGood: false, detail: "is closed")
+        }
+    }
+
+    private static func draining(_ call: Call) -> Check {
+        call.api.configuration.isDraining()
+            ? Check(name: "draining", isGood: false, detail: "the server is stopping")
+            : Check(name: "draining", isGood: true, detail: "the server is not stopping")
+    }
+
+    private static func write(_ check: Check, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("name")
+        writer.string(literal: check.name)
+        writer.key("status")
+        writer.string(literal: check.isGood ? "ok" : "failed")
+        writer.key("detail")
+        writer.string(literal: check.detail)
+        writer.endObject()
+    }
+}

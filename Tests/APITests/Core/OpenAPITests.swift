@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EmbeddedFiles
+import HTTP
+import Testing
+import Yams
+
+@testable import API
+
+/// `openapi.yaml` and the routes say the same.
+@Suite struct OpenAPITests {
+    private func document() throws -> [String: Any] {
+        let text = String(decoding: EmbeddedFile.openAPI, as: UTF8.self)
+        return try #require(try Yams.load(yaml: text) as? [String: Any])
+    }
+
+    /// `METHOD path` of each operation, with its operationId and scope.
+    private func described() throws -> [String: String] {
+        let paths = try #require(try document()["paths"] as? [String: [String: Any]])
+        var found: [String: String] = [:]
+        for (path, item) in paths {
+            for (method, operation) in item where method != "parameters" {
+                let operation = try #require(operation as? [String: Any])
+                let id = try #require(operation["operationId"] as? String)
+                found["\(method.uppercased()) \(path)"] = "\(id) \(operation["x-scope"] as? String ?? "-")"
+            }
+        }
+        return found
+    }
+
+    @Test func theRoutesAreTheDocumentsOperations() throws {
+        var routes: [String: String] = [:]
+        for operation in API.operations {
+            let scope = operation.scope.flatMap { scope in TokenScopesWords.word(scope) } ?? "-"
+            routes["\(operation.method.name) \(operation.path)"] = "\(operation.id) \(scope)"
+        }
+        #expect(routes.count == API.operations.count)
+        let described = try described()
+        #expect(routes.keys.sorted() == described.keys.sorted())
+        for (route, operation) in described { #expect(routes[route] == operation, "\(route)") }
+    }
+
+    @Test func operationsWithoutATokenSaySo() throws {
+        let paths = try #require(try document()["paths"] as? [String: [String: Any]])
+        for operation in API.operations {
+            let item = try #require(
+                paths["\(operation.path)"]?["\(operation.method.name)".lowercased()] as? [String: Any]
+            )
+            #expect((item["security"] != nil) == (operation.scope == nil), "\(operation.id)")
+        }
+    }
+
+    @Test func fieldsOfMessagesAreTheDocuments() throws {
+        let components = try #require(try document()["components"] as? [String: Any])
+        let schemas = try #require(components["schemas"] as? [String: [String: Any]])
+        let names = try #require(schemas["MessageField"]?["enum"] as? [String])
+        #expect(names == MessageFields.names.map { "\($0)" })
+        let message = try #require(schemas["Message"]?["properties"] as? [String: Any])
+        #expect(Set(names) == Set(message.keys))
+    }
+}

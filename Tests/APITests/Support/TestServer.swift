@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import Delivery
+import Foundation
+import HTTPServer
+import Intake
+import JSON
+import Logging
+import MailTypes
+import Runtime
+import Sockets
+import Storage
+import Testing
+import Transport
+import Wire
+
+@testable import API
+
+/// The API over a fresh store, served on a loopback port.
+final class TestServer: Sendable {
+    let store: Store
+    let search: SearchService
+    let tokens: TokenAuthenticator
+    let api: API
+    let client: TestClient
+    /// A token that may do everything.
+    let admin: String
+    private let directory: URL
+    private let loops: EventLoopGroup
+    private let listener: Listener
+
+    init() async throws {
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("postern-api-\(UUID().uuidString)")
+        var logger = Logger(label: "test")
+        logger.logLevel = .error
+        let clock = Clock.system
+        store = try Store.open(StoreConfiguration(directory: directory.path), clock: clock, logger: logger)
+        search = try SearchService(store: store, extractor: NoWords(), logger: logger)
+        tokens = TokenAuthenticator(rows: StoreTokens(store), clock: clock)
+        admin = try await Self.token(tokens, TokenDraft(name: "admin", scopes: .all))
+        let metrics = Metrics()
+        let intake = Intake(store: store)
+        let hostname = try #require(Domain("mail.example.com"))
+        let submissions = SubmissionAgent(
+            store: store,
+            reader: intake,
+            domains: LocalDomains(store: store, configured: []),
+            hostname: hostname,
+            messageOctets: 64 << 20
+        )
+        var configuration = APIConfiguration()
+        configuration.passwordRounds = 4096
+        let api = API(
+            store: store,
+            search: search,
+            tokens: tokens,
+            intake: intake,
+            submissions: submissions,
+            metrics: metrics,
+            workers: BlockingPool(name: "work", threads: 1),
+            configuration: configuration,
+            clock: clock,
+            logger: logger
+        )
+        self.api = api
+        let server = HTTPServer(
+            configuration: HTTPServerConfiguration(),
+            application: api,
+            observer: metrics,
+            clock: clock,
+            logger: logger
+        )
+        loops = try EventLoopGroup(count: 1)
+        listener = try Listener.bind(.loopback(port: 0), loops: loops.loops) { await server.serve($0) }
+        client = TestClient(port: listener.localAddress.port ?? 0)
+    }
+
+    func stop() async {
+        await listener.stopAccepting()
+        search.stop()
+        store.close()
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    private static func token(_ tokens: TokenAuthenticator, _ draft: TokenDraft) async throws -> String {
+        try await tokens.create(draft).text.withOctets { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func token(_ draft: TokenDraft) async throws -> String { try await Self.token(tokens, draft) }
+
+    /// Sends a request as the administrator.
+    func send(
+        _ method: String,
+        _ target: String,
+        json: String? = nil,
+        fields: [(String, String)] = [],
+        body: [UInt8]? = nil
+    ) throws -> TestResponse {
+        var fields = fields
+        if json != nil { fields.append(("Content-Type", "application/json")) }
+        return try client.send(method, target, token: admin, fields: fields, body: json.map { Array($0.utf8) } ?? body)
+    }
+
+    /// A new local account; its id.
+    func account(_ address: String = "ann@example.com") throws -> String {
+        let made = try send("POST", "/v1/accounts", json: #"{"kind":"local","address":"\#(address)"}"#)
+        guard let id = made["id"] else { throw TestClient.Failure(reason: made.text) }
+        return id
+    }
+}
+
+/// Runs `body` with a server of its own.
+func withServer<R>(_ body: (TestServer) async throws -> R) async throws -> R {
+    let server = try await TestServer()
+    do {
+        let result = try await body(server)
+        await server.stop()
+        return result
+    } catch {
+        await server.stop()
+        throw error
+    }
+}
+
+/// Finds no words in anything.
+private struct NoWords: SearchTextExtractor {
+    let version: Int64 = 1
+    func text(of content: StoredContent) throws -> SearchableText { SearchableText() }
+}
