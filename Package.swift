@@ -142,6 +142,19 @@ let product: [Target] = [
             "HTTPServer", "Storage", "Intake", "Accounts", "Delivery", logging,
         ]
     ),
+    // What an operator can set; and the command as a library, so that tests can import it.
+    module("Configuration", in: ".", ["Wire", .product(name: "Yams", package: "Yams")]),
+    module(
+        "Command",
+        in: ".",
+        [
+            "Runtime", "Files", "Sockets", "TLS", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
+            "HTTPServer", "SMTPSessions", "Storage", "Intake", "Accounts", "Delivery", "MailServers", "API",
+            "Configuration",
+            logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]
+    ),
+    .executableTarget(name: "postern", dependencies: ["Command"], path: "Sources/postern", swiftSettings: strict),
 ]
 
 // MARK: Tests: the same tree.
@@ -194,6 +207,8 @@ let suites: [Target] = [
             "Intake", "Accounts", logging,
         ]
     ),
+    tests("Configuration", in: ".", ["Wire"]),
+    tests("Command", in: ".", ["Runtime", "Files", "Wire", "JSON", "Configuration", logging]),
     tests(
         "API",
         in: ".",
@@ -223,7 +238,10 @@ let fuzzers: [Target] =
 
 let package = Package(
     name: "postern",
+    products: [.executable(name: "postern", targets: ["postern"])],
     dependencies: [
+        // The command line: verbs, flags and their help; a well-kept parser beats ours.
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         // Structured logging, the field's common front end; our handler writes the JSON lines.
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         // YAML for the configuration file, and for the test that compares openapi.yaml with the routes.

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounts
+internal import Configuration
+internal import Logging
+internal import MailServers
+internal import MailTypes
+internal import Runtime
+internal import SMTP
+internal import SMTPSessions
+internal import Sockets
+internal import Storage
+internal import TLS
+internal import Transport
+
+/// Mail that comes in, and mail from our users.
+struct SMTPDoor {
+    enum Kind { case exchange, submission, submissions }
+
+    private let service: SMTPService
+    private let loops: [EventLoop]
+
+    init(_ foundation: Server.Foundation, tls: TLSServerContext?) async throws {
+        let settings = foundation.settings
+        var limits = PasswordAuthenticator.Configuration()
+        limits.rounds = UInt32(settings.passwords.rounds)
+        let passwords = PasswordAuthenticator(
+            limits,
+            directory: StoreLogins(foundation.store),
+            clock: foundation.clock,
+            pool: foundation.workers
+        )
+        service = SMTPService(
+            try await Self.configuration(settings, foundation.store),
+            store: foundation.store,
+            passwords: passwords,
+            reader: foundation.intake,
+            tls: tls,
+            logger: foundation.logs.logger("smtp")
+        )
+        loops = foundation.group.loops
+    }
+
+    func listen(at address: SocketAddress, _ kind: Kind) throws -> Listener {
+        let endpoint =
+            switch kind {
+            case .exchange: SMTPService.Endpoint(address: address, service: .exchange)
+            case .submission: SMTPService.Endpoint(address: address, service: .submission)
+            case .submissions: SMTPService.Endpoint(address: address, service: .submission, isImplicitTLS: true)
+            }
+        return try service.listen(at: endpoint, loops: loops)
+    }
+
+    private static func configuration(_ settings: Settings, _ store: Store) async throws -> SMTPReceiverConfiguration {
+        var configuration = SMTPReceiverConfiguration(hostName: try settings.ownDomain())
+        configuration.domains = try settings.configuredDomains()
+        configuration.postmaster = try await postmaster(settings, store)
+        configuration.limits.messageOctets = UInt64(settings.limits.messageOctets)
+        configuration.limits.recipients = settings.smtp.recipients
+        configuration.limits.hops = settings.smtp.hops
+        configuration.limits.errors = settings.smtp.errors
+        configuration.patience.idleMilliseconds = settings.smtp.idleSeconds * 1000
+        configuration.maximumConnections = settings.smtp.sessions
+        configuration.maximumPerClient = settings.smtp.connectionsPerAddress
+        configuration.overloadConnections = max(1, settings.smtp.sessions * 4 / 5)
+        return configuration
+    }
+
+    /// The one that is set, or else the oldest account's.
+    private static func postmaster(_ settings: Settings, _ store: Store) async throws -> EmailAddress? {
+        guard settings.postmaster.isEmpty else {
+            guard let address = EmailAddress(settings.postmaster) else {
+                throw Server.Failure(description: "postmaster: \(settings.postmaster) is no address")
+            }
+            return address
+        }
+        return try await store.read { try $0.accounts.list(after: nil, limit: 1).first?.address }
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import API
+internal import Accounts
+internal import Configuration
+internal import HTTPServer
+internal import Intake
+internal import Logging
+internal import MailTypes
+internal import Runtime
+internal import Sockets
+internal import Storage
+internal import Synchronization
+internal import TLS
+internal import Transport
+
+/// Everything that runs while Postern serves: started from the store upwards, stopped the other way round.
+final class Server: Sendable {
+    /// What listens.
+    enum Scope: Sendable {
+        /// Every listener that the settings name, and the unix socket.
+        case everything
+        /// The unix socket alone: for a verb that found no server running.
+        case localOnly
+    }
+
+    /// A part could not be started; in one sentence.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let settings: Settings
+    let ready: ReadyLine
+    private let group: EventLoopGroup
+    private let store: Store
+    private let search: SearchService
+    private let workers: BlockingPool
+    private let tls: TLSServerContext?
+    private let http: HTTPDoor
+    private let listeners: [Listener]
+    private let draining: DrainFlag
+    private let housekeeping: Task<Void, Never>
+    private let logger: Logger
+
+    /// True from the moment the server begins to stop.
+    final class DrainFlag: Sendable {
+        private let flag = Atomic<Bool>(false)
+        var isSet: Bool { flag.load(ordering: .relaxed) }
+        func set() { flag.store(true, ordering: .relaxed) }
+    }
+
+    private init(
+        _ foundation: Foundation,
+        _ doors: (http: HTTPDoor, listeners: [Listener], ready: ReadyLine),
+        tls: TLSServerContext?
+    ) {
+        settings = foundation.settings
+        group = foundation.group
+        store = foundation.store
+        search = foundation.search
+        workers = foundation.workers
+        draining = foundation.draining
+        logger = foundation.logs.logger("server")
+        self.tls = tls
+        (http, listeners, ready) = doors
+        housekeeping = Housekeeping.start(
+            foundation.store,
+            on: foundation.group.loops[0],
+            logger: foundation.logs.logger("housekeeping")
+        )
+    }
+
+    // MARK: Starting
+
+    /// What stands before anything listens.
+    struct Foundation: Sendable {
+        let settings: Settings
+        let logs: LogOutput
+        let clock: Clock
+        let group: EventLoopGroup
+        let store: Store
+        let search: SearchService
+        let workers: BlockingPool
+        let tokens: TokenAuthenticator
+        let intake: Intake
+        let draining = DrainFlag()
+    }
+
+    /// Starts it all and returns when everything listens.
+    ///
+    /// Blocks: for the main thread.
+    static func start(_ settings: Settings, _ scope: Scope, logs: LogOutput) throws -> Server {
+        let count = settings.threads.loops == 0 ? EventLoopGroup.processorCount : settings.threads.loops
+        let group = try EventLoopGroup(count: scope == .localOnly ? 1 : count)
+        do {
+            let store = try openStore(settings, logs)
+            let foundation = try lay(settings, logs, group, store)
+            do {
+                return try Blocking.run(on: group.loops[0]) { try await open(foundation, scope) }
+            } catch {
+                foundation.workers.stop()
+                foundation.search.stop()
+                store.close()
+                throw error
+            }
+        } catch {
+            group.stop()
+            throw error
+        }
+    }
+
+    private static func openStore(_ settings: Settings, _ logs: LogOutput) throws -> Store {
+        do {
+            return try Store.open(settings.storeConfiguration, clock: settings.clock, logger: logs.logger("store"))
+        } catch {
+            throw Failure(description: "\(settings.data): \(error)")
+        }
+    }
+
+    private static func lay(
+        _ settings: Settings,
+        _ logs: LogOutput,
+        _ group: EventLoopGroup,
+        _ store: Store
+    ) throws -> Foundation {
+        let search = try SearchService(
+            store: store,
+            extractor: SearchText(quarantine: store.quarantine),
+            logger: logs.logger("search")
+        )
+        return Foundation(
+            settings: settings,
+            logs: logs,
+            clock: settings.clock,
+            group: group,
+            store: store,
+            search: search,
+            workers: BlockingPool(name: "worker", threads: settings.threads.workers),
+            tokens: TokenAuthenticator(rows: StoreTokens(store), clock: settings.clock),
+            intake: Intake(store: store)
+        )
+    }
+
+    private static func open(_ foundation: Foundation, _ scope: Scope) async throws -> Server {
+        let settings = foundation.settings
+        try await FirstToken.prepare(
+            settings,
+            rows: StoreTokens(foundation.store),
+            tokens: foundation.tokens,
+            clock: foundation.clock
+        )
+        let tls = scope == .everything ? try Certificate.context(settings, logger: foundation.logs.logger("tls")) : nil
+        var opened: [Listener] = []
+        do {
+            let http = try HTTPDoor(foundation)
+            var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
+            opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
+            if scope == .everything {
+                ready.http = try listen(settings.listeners.http, "listeners.http", &opened) {
+                    try http.listen(at: $0, tls: nil)
+                }
+                ready.https = try listen(settings.listeners.https, "listeners.https", &opened) {
+                    try http.listen(at: $0, tls: tls)
+                }
+                let smtp = try await SMTPDoor(foundation, tls: tls)
+                ready.smtp = try listen(settings.listeners.smtp, "listeners.smtp", &opened) {
+                    try smtp.listen(at: $0, .exchange)
+                }
+                ready.submission = try listen(settings.listeners.submission, "listeners.submission", &opened) {
+                    try smtp.listen(at: $0, .submission)
+                }
+                ready.submissions = try listen(settings.listeners.submissions, "listeners.submissions", &opened) {
+                    try smtp.listen(at: $0, .submissions)
+                }
+            }
+            return Server(foundation, (http, opened, ready), tls: tls)
+        } catch {
+            for listener in opened { await listener.drain(milliseconds: 0) }
+            throw error
+        }
+    }
+
+    /// Listens at `address` unless it is empty, and says where that is.
+    private static func listen(
+        _ address: String,
+        _ key: String,
+        _ opened: inout [Listener],
+        _ body: (SocketAddress) throws -> Listener
+    ) throws -> SocketAddress? {
+        guard !address.isEmpty else { return nil }
+        let listener = try bind(address, key, body)
+        opened.append(listener)
+        return listener.localAddress
+    }
+
+    private static func bind(
+        _ address: String,
+        _ key: String,
+        _ body: (SocketAddress) throws -> Listener
+    ) throws -> Listener {
+        do {
+            return try body(try SocketAddress(parsing: address))
+        } catch {
+            throw Failure(description: "\(key): cannot listen at \(address): \(error)")
+        }
+    }
+
+    // MARK: While it runs
+
+    /// Brings the reloadable settings into force: the certificate's files are read again, limits hold for connections
+    /// to come.
+    ///
+    /// What cannot be read stays as it was.
+    func reload(_ settings: Settings) {
+        http.reload(settings)
+        do {
+            try tls?.reload()
+        } catch {
+            logger.error("the certificate stays as it was", metadata: ["err": "\(error)"])
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Ends in order: `/readyz` says no, the listeners close, what is under way ends within its time.
+    ///
+    /// Blocks.
+    func stop() {
+        draining.set()
+        let (delay, limit) = (settings.shutdown.delaySeconds * 1000, settings.shutdown.drainSeconds * 1000)
+        let listeners = listeners
+        let loop = group.loops[0]
+        if delay > 0 { Blocking.sleep(on: loop, milliseconds: delay) }
+        let ended = Blocking.run(on: loop) { () async -> Bool in
+            await withTaskGroup(of: Bool.self) { group in
+                for listener in listeners { group.addTask { await listener.drain(milliseconds: limit) } }
+                var all = true
+                for await ended in group { all = all && ended }
+                return all
+            }
+        }
+        if !ended {
+            logger.warning("some connections were cut off", metadata: ["after_s": "\(settings.shutdown.drainSeconds)"])
+        }
+        housekeeping.cancel()
+        workers.stop()
+        search.stop()
+        store.close()
+        group.stop()
+        logger.info("stopped")
+    }
+}

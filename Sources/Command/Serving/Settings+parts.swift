@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import API
+internal import Configuration
+internal import HTTP
+internal import HTTPServer
+internal import MailTypes
+internal import Runtime
+internal import Storage
+internal import Transport
+
+/// What the parts are told, from what the operator set.
+extension Settings {
+    /// The name we go by.
+    var ownName: String { hostname.isEmpty ? ProcessSetup.hostName() : hostname }
+
+    /// The same as a domain, for trace fields and Message-IDs.
+    func ownDomain() throws -> Domain { try Self.domain(ownName, "hostname") }
+
+    /// The domains that are ours besides those of the accounts.
+    func configuredDomains() throws -> Set<Domain> {
+        Set(try localDomains.map { try Self.domain($0, "localDomains") })
+    }
+
+    private static func domain(_ name: String, _ key: String) throws -> Domain {
+        guard let domain = Domain(name) else { throw Server.Failure(description: "\(key): \(name) is no domain name") }
+        return domain
+    }
+
+    var storeConfiguration: StoreConfiguration {
+        var configuration = StoreConfiguration(directory: data)
+        configuration.readerThreads = threads.readers
+        configuration.maximumMessageOctets = Int64(limits.messageOctets)
+        return configuration
+    }
+
+    /// A message in base64 within JSON or a form is larger than itself.
+    private var bodyOctets: UInt64 { UInt64(limits.messageOctets) / 2 * 3 + (1 << 20) }
+
+    var httpConfiguration: HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.requestLimits.headOctets = http.headerOctets
+        configuration.requestLimits.fields = http.headerFields
+        configuration.maximumBodyOctets = bodyOctets
+        configuration.headerMilliseconds = http.headerSeconds * 1000
+        configuration.idleMilliseconds = http.idleSeconds * 1000
+        configuration.minimumBodyOctetsPerSecond = http.minimumBodyRate
+        configuration.writeStallMilliseconds = http.writeStallSeconds * 1000
+        configuration.allowedHosts = allowedHosts
+        configuration.allowedOrigins = http.corsOrigins
+        return configuration
+    }
+
+    /// Names a `Host` field may have; empty is any.
+    ///
+    /// A page that made its own name point at 127.0.0.1 has another.
+    private var allowedHosts: [String] {
+        if http.allowedHosts.contains("*") { return [] }
+        return ["localhost", "127.0.0.1", "[::1]", ownName] + listenerHosts + http.allowedHosts
+    }
+
+    /// The addresses we listen on, as `Host` has them.
+    private var listenerHosts: [String] {
+        [listeners.http, listeners.https].compactMap { address in
+            address.lastIndex(of: ":").map { String(address[..<$0]) }
+        }
+    }
+
+    var httpListenerConfiguration: Listener.Configuration {
+        Listener.Configuration(maximumPerClient: http.connectionsPerAddress)
+    }
+
+    func apiConfiguration(isDraining: @escaping @Sendable () -> Bool) -> APIConfiguration {
+        var configuration = APIConfiguration()
+        configuration.maximumMessageOctets = Int64(limits.messageOctets)
+        configuration.passwordRounds = UInt32(passwords.rounds)
+        configuration.isDraining = isDraining
+        configuration.metricsAccess =
+            switch metrics.access {
+            case .admin: .administrators
+            case .loopback: .loopback
+            case .anyone: .anyone
+            }
+        return configuration
+    }
+
+    /// The clock of everything that is stored or scheduled.
+    ///
+    /// Deadlines of connections keep to real time.
+    var clock: Clock { testing.enabled ? .system.accelerated(by: testing.clockRate) : .system }
+}
+
+extension Clock {
+    /// A clock that reads the same as this one now, and from then on runs so many times as fast.
+    func accelerated(by rate: Int) -> Clock {
+        guard rate > 1 else { return self }
+        let (wall, steady) = (now(), monotonic())
+        let (readWall, readSteady) = (now, monotonic)
+        return Clock(
+            now: { wall + (readWall() - wall) * Int64(rate) },
+            monotonic: { steady &+ (readSteady() &- steady) &* UInt64(rate) }
+        )
+    }
+}

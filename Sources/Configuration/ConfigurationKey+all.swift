@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Wire
+
+extension ConfigurationKey {
+    /// Every key, in the order in which they are printed; keys of a section stand together.
+    package static let all: [Self] =
+        general + listeners + tls + http + smtp + limits + log + threads + passwords + shutdown + metrics + testing
+
+    package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
+
+    private static let general: [Self] = [
+        text("data", \.data, "Where everything that Postern keeps lives", expected: "a path") { !$0.isEmpty },
+        text(
+            "hostname",
+            \.hostname,
+            "The name in greetings and Received fields; empty: the machine's own",
+            expected: "a host name",
+            accepts: { $0.isEmpty || isHostName($0) }
+        ),
+        list(
+            "localDomains",
+            \.localDomains,
+            "Domains received for; empty: those of the accounts",
+            of: "domain names",
+            accepts: isHostName
+        ),
+        text(
+            "postmaster",
+            \.postmaster,
+            "The account's address that postmaster mail goes to; empty: of the oldest one at start",
+            expected: "an address",
+            accepts: { $0.isEmpty || $0.utf8.contains(ASCII.at) }
+        ),
+        secret(
+            "adminToken",
+            \.adminToken,
+            "The admin token of the first start; without it one is made",
+            expected: "pst_ and 52 characters of a to z and 2 to 7",
+            accepts: { octets in
+                octets.count == 56 && octets.starts(with: Array("pst_".utf8))
+                    && octets.dropFirst(4).allSatisfy { ASCII.isLower($0) || (0x32...0x37).contains($0) }
+            }
+        ),
+    ]
+
+    private static let listeners: [Self] = [
+        listener("listeners.http", \.listeners.http, "HTTP"),
+        listener("listeners.https", \.listeners.https, "HTTP over TLS"),
+        listener("listeners.smtp", \.listeners.smtp, "SMTP for mail that comes in"),
+        listener("listeners.submission", \.listeners.submission, "SMTP submission, with STARTTLS"),
+        listener("listeners.submissions", \.listeners.submissions, "SMTP submission over TLS"),
+    ]
+
+    private static func listener(
+        _ name: String,
+        _ path: any WritableKeyPath<Settings, String> & Sendable,
+        _ what: String
+    ) -> Self {
+        text(
+            name,
+            path,
+            "\(what); empty: off",
+            expected: "an address like 127.0.0.1:8025 or [::1]:0, or nothing",
+            accepts: { $0.isEmpty || isListenAddress($0) }
+        )
+    }
+
+    private static let tls: [Self] = [
+        text(
+            "tls.certificate",
+            \.tls.certificate,
+            "Certificate chain, PEM, read again on SIGHUP; empty: one of our own making"
+        ),
+        text("tls.key", \.tls.key, "Its private key, PEM"),
+    ]
+
+    private static let http: [Self] = [
+        list(
+            "http.allowedHosts",
+            \.http.allowedHosts,
+            "Names Host may have besides hostname's and loopback's; *: any",
+            of: "host names",
+            reloadable: true,
+            accepts: { $0 == "*" || isHostName($0) }
+        ),
+        list(
+            "http.corsOrigins",
+            \.http.corsOrigins,
+            "Web origins that may read our answers",
+            of: "origins like https://app.example.com",
+            reloadable: true,
+            accepts: isOrigin
+        ),
+        integer("http.connectionsPerAddress", \.http.connectionsPerAddress, 1...1_000_000, "Not for loopback"),
+        integer(
+            "http.headerOctets",
+            \.http.headerOctets,
+            1024...1_048_576,
+            "Of a request's header section",
+            reloadable: true
+        ),
+        integer("http.headerFields", \.http.headerFields, 8...10_000, "Fields of a request", reloadable: true),
+        integer(
+            "http.headerSeconds",
+            \.http.headerSeconds,
+            1...3600,
+            "For a header section to come in",
+            reloadable: true
+        ),
+        integer(
+            "http.idleSeconds",
+            \.http.idleSeconds,
+            1...86_400,
+            "Between two requests of a connection",
+            reloadable: true
+        ),
+        integer(
+            "http.minimumBodyRate",
+            \.http.minimumBodyRate,
+            0...1_000_000_000,
+            "Octets a second, over 10 s",
+            reloadable: true
+        ),
+        integer(
+            "http.writeStallSeconds",
+            \.http.writeStallSeconds,
+            1...3600,
+            "For a reader that takes nothing",
+            reloadable: true
+        ),
+    ]
+
+    private static let smtp: [Self] = [
+        integer("smtp.connectionsPerAddress", \.smtp.connectionsPerAddress, 1...1_000_000, "Not for loopback"),
+        integer("smtp.sessions", \.smtp.sessions, 1...1_000_000, "Sessions at the same time"),
+        integer("smtp.recipients", \.smtp.recipients, 1...100_000, "Recipients of a message"),
+        integer("smtp.errors", \.smtp.errors, 1...10_000, "Refused commands before we hang up"),
+        integer("smtp.hops", \.smtp.hops, 5...1000, "Received fields before we take it for a loop"),
+        integer("smtp.idleSeconds", \.smtp.idleSeconds, 1...86_400, "For the next command"),
+    ]
+
+    private static let limits: [Self] = [
+        integer(
+            "limits.messageOctets",
+            \.limits.messageOctets,
+            65_536...(1 << 30),
+            "The largest message, on every door"
+        )
+    ]
+
+    private static let log: [Self] = [
+        choice("log.level", \.log.level, "The least that is logged", reloadable: true),
+        choice("log.format", \.log.format, "How a line looks"),
+    ]
+
+    private static let threads: [Self] = [
+        integer("threads.loops", \.threads.loops, 0...1024, "Event loops; 0: one per core"),
+        integer("threads.readers", \.threads.readers, 1...256, "For long queries"),
+        integer("threads.workers", \.threads.workers, 1...256, "For key derivation"),
+    ]
+
+    private static let passwords: [Self] = [
+        integer("passwords.rounds", \.passwords.rounds, 4096...10_000_000, "PBKDF2 iterations of a new password")
+    ]
+
+    private static let shutdown: [Self] = [
+        integer(
+            "shutdown.delaySeconds",
+            \.shutdown.delaySeconds,
+            0...3600,
+            "From readyz saying no to listeners closed"
+        ),
+        integer("shutdown.drainSeconds", \.shutdown.drainSeconds, 0...3600, "For what is under way"),
+    ]
+
+    private static let metrics: [Self] = [
+        choice("metrics.access", \.metrics.access, "Who may read /metrics; admin: an admin token")
+    ]
+
+    private static let testing: [Self] = [
+        truth("testing.enabled", \.testing.enabled, "Never in production: allows the keys below"),
+        integer("testing.clockRate", \.testing.clockRate, 1...1_000_000, "How many times faster our clocks run"),
+    ]
+
+    /// Labels of letters, digits and hyphens, 63 octets each, 253 together (RFC 1123 §2.1).
+    @Sendable private static func isHostName(_ text: String) -> Bool {
+        guard !text.isEmpty, text.utf8.count <= 253 else { return false }
+        return text.utf8.split(separator: ASCII.dot, omittingEmptySubsequences: false).allSatisfy { label in
+            (1...63).contains(label.count) && label.first != ASCII.hyphen && label.last != ASCII.hyphen
+                && label.allSatisfy { ASCII.isAlphanumeric($0) || $0 == ASCII.hyphen }
+        }
+    }
+
+    /// `scheme "://" host [":" port]`, lower case, as browsers serialise an origin (RFC 6454 §6.2).
+    @Sendable private static func isOrigin(_ text: String) -> Bool {
+        let rest: Substring
+        if text.hasPrefix("https://") {
+            rest = text.dropFirst(8)
+        } else if text.hasPrefix("http://") {
+            rest = text.dropFirst(7)
+        } else {
+            return false
+        }
+        return !rest.isEmpty
+            && rest.utf8.allSatisfy {
+                ASCII.isLower($0) || ASCII.isDigit($0) || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D].contains($0)
+            }
+    }
+
+    /// The form alone; whether the machine has the address is seen when it is bound.
+    @Sendable private static func isListenAddress(_ text: String) -> Bool {
+        guard let colon = text.utf8.lastIndex(of: ASCII.colon), colon > text.startIndex else { return false }
+        return StrictInteger.decimal(text.utf8[colon...].dropFirst(), maximum: 65_535) != nil
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Wire
+
+/// Everything an operator can set, with its default.
+///
+/// ``ConfigurationKey/all`` names each value and says what it may be.
+package struct Settings: Sendable {
+    /// Where everything that Postern keeps lives.
+    package var data = "data"
+    /// The name in greetings, `Received` fields and Message-IDs; empty is the machine's own.
+    package var hostname = ""
+    /// Domains we receive for besides those of the accounts.
+    package var localDomains: [String] = []
+    /// The address that mail for `postmaster` goes to; empty is the oldest account.
+    package var postmaster = ""
+    /// The admin token to start with; without it one is made.
+    package var adminToken: Secret?
+
+    package var listeners = Listeners()
+    package var tls = TLS()
+    package var http = HTTP()
+    package var smtp = SMTP()
+    package var limits = Limits()
+    package var log = Log()
+    package var threads = Threads()
+    package var passwords = Passwords()
+    package var shutdown = Shutdown()
+    package var metrics = Metrics()
+    package var testing = Testing()
+
+    package init() {}
+
+    /// Addresses to listen on, `127.0.0.1:8025` or `[::1]:8025`; port 0 is any free port, an empty text no listener.
+    package struct Listeners: Sendable, Equatable {
+        package var http = "127.0.0.1:8025"
+        package var https = ""
+        package var smtp = "127.0.0.1:2525"
+        package var submission = "127.0.0.1:2587"
+        package var submissions = "127.0.0.1:2465"
+    }
+
+    /// PEM files; both empty is a certificate of our own making under `data/tls/`.
+    package struct TLS: Sendable, Equatable {
+        package var certificate = ""
+        package var key = ""
+    }
+
+    package struct HTTP: Sendable, Equatable {
+        /// Names that `Host` may have besides loopback's and `hostname`; `*` is any.
+        package var allowedHosts: [String] = []
+        /// Web origins that may read our answers.
+        package var corsOrigins: [String] = []
+        package var connectionsPerAddress = 1000
+        package var headerOctets = 32 * 1024
+        package var headerFields = 100
+        package var headerSeconds = 10
+        package var idleSeconds = 75
+        /// Octets per second that a body must come in with.
+        package var minimumBodyRate = 500
+        package var writeStallSeconds = 30
+    }
+
+    package struct SMTP: Sendable, Equatable {
+        package var connectionsPerAddress = 50
+        package var sessions = 1000
+        package var recipients = 1000
+        package var errors = 20
+        package var hops = 50
+        package var idleSeconds = 300
+    }
+
+    package struct Limits: Sendable, Equatable {
+        /// The largest message, in octets, on every door.
+        package var messageOctets = 64 << 20
+    }
+
+    package struct Log: Sendable, Equatable {
+        package enum Format: String, CaseIterable, Sendable { case json, logfmt }
+        package enum Level: String, CaseIterable, Sendable { case trace, debug, info, notice, warning, error, critical }
+        package var level = Level.info
+        package var format = Format.json
+    }
+
+    package struct Threads: Sendable, Equatable {
+        /// Event loops; 0 is one per core.
+        package var loops = 0
+        /// Threads for long queries.
+        package var readers = 2
+        /// Threads for key derivation and other work that computes long.
+        package var workers = 2
+    }
+
+    package struct Passwords: Sendable, Equatable {
+        /// PBKDF2 iterations of a new password's verifier.
+        package var rounds = 200_000
+    }
+
+    package struct Shutdown: Sendable, Equatable {
+        /// How long `/readyz` says no before the listeners close.
+        package var delaySeconds = 0
+        /// How long what is under way may take.
+        package var drainSeconds = 30
+    }
+
+    package struct Metrics: Sendable, Equatable {
+        package enum Access: String, CaseIterable, Sendable { case admin, loopback, anyone }
+        package var access = Access.loopback
+    }
+
+    package struct Testing: Sendable, Equatable {
+        package var enabled = false
+        /// How many times faster than time our clocks run.
+        package var clockRate = 1
+    }
+}
