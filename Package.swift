@@ -169,6 +169,16 @@ let suites: [Target] = [
         exclude: ["Disagreements.md", "MAP.py"],
         swiftSettings: strict
     ),
+    // The tree itself: layers, licences, habits that no compiler checks.
+    .testTarget(name: "ProjectTests", path: "Tests/ProjectTests", swiftSettings: strict),
+    // The built command, from outside.
+    .testTarget(
+        name: "EndToEndTests",
+        dependencies: ["postern"],
+        path: "Tests/EndToEndTests",
+        exclude: ["Outside"],
+        swiftSettings: strict
+    ),
     tests("Crypto", in: "Platform"),
     tests("Charsets", in: "Platform"),
     tests("HTMLTrees", in: "Platform"),
