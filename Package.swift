@@ -89,6 +89,10 @@ let protocols: [Target] = [
     module("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
 ]
 
+// MARK: Metrics: what every part may count with, and how that is written.
+
+let metrics: [Target] = [module("Metrics", in: ".", ["Runtime", "Wire"])]
+
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
 
 let sessions: [Target] = [
@@ -139,7 +143,7 @@ let product: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "Storage", "Intake", "Accounts", "Delivery", logging,
+            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -149,7 +153,7 @@ let product: [Target] = [
         in: ".",
         [
             "Runtime", "Files", "Sockets", "TLS", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "SMTPSessions", "Storage", "Intake", "Accounts", "Delivery", "MailServers", "API",
+            "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "MailServers", "API",
             "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
@@ -217,6 +221,7 @@ let suites: [Target] = [
             "Intake", "Accounts", logging,
         ]
     ),
+    tests("Metrics", in: ".", ["Wire"]),
     tests("Configuration", in: ".", ["Wire"]),
     tests("Command", in: ".", ["Runtime", "Files", "Wire", "JSON", "Configuration", logging]),
     tests(
@@ -224,7 +229,8 @@ let suites: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "Storage", "Intake", "Accounts", "Delivery", logging, .product(name: "Yams", package: "Yams"),
+            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
+            .product(name: "Yams", package: "Yams"),
         ]
     ),
 ]
@@ -257,5 +263,5 @@ let package = Package(
         // YAML for the configuration file, and for the test that compares openapi.yaml with the routes.
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
-    targets: platform + protocols + sessions + mail + product + suites + fuzzers
+    targets: platform + protocols + metrics + sessions + mail + product + suites + fuzzers
 )

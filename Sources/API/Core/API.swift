@@ -7,6 +7,7 @@ package import HTTPServer
 package import Intake
 import JSON
 package import Logging
+package import Metrics
 package import Runtime
 package import Storage
 import Wire
@@ -19,7 +20,7 @@ package final class API: HTTPApplication {
     let intake: Intake
     let submissions: SubmissionAgent
     let idempotentRequests = IdempotentRequests()
-    let metrics: Metrics
+    let metrics: MetricsRegistry
     /// Threads for what takes long: deriving keys, reading files.
     let workers: BlockingPool
     let configuration: APIConfiguration
@@ -31,14 +32,14 @@ package final class API: HTTPApplication {
     ///   - intake: where uploaded messages come in.
     ///   - submissions: where messages to be sent go.
     ///   - workers: threads for what takes long, such as deriving keys from passwords.
-    ///   - metrics: give it to the `HTTPServer` as its observer too.
+    ///   - metrics: what `/metrics` shows; the API counts there too.
     package init(
         store: Store,
         search: SearchService,
         tokens: TokenAuthenticator,
         intake: Intake,
         submissions: SubmissionAgent,
-        metrics: Metrics,
+        metrics: MetricsRegistry,
         workers: BlockingPool,
         configuration: APIConfiguration = APIConfiguration(),
         clock: Clock,
@@ -57,6 +58,7 @@ package final class API: HTTPApplication {
         var router = Router<Operation>()
         for operation in Self.operations { router.add(operation.method, operation.path, operation) }
         self.router = router
+        StoreMetrics.collect(store, workers: workers, into: metrics)
     }
 
     package func handle(_ exchange: HTTPExchange) async throws {

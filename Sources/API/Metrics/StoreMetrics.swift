@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Metrics
+import Runtime
 import Storage
 
-extension StoreStatistics {
-    /// Writes the store's samples.
-    func write(to writer: inout MetricsWriter) {
-        func one(_ name: String, _ kind: MetricsWriter.Kind, _ help: String, _ value: some BinaryInteger) {
-            writer.family(name, kind, help)
-            writer.sample(name, [], value)
+/// What the store counts and takes up.
+enum StoreMetrics {
+    /// - Parameter workers: threads, because the file system is asked.
+    static func collect(_ store: Store, workers: BlockingPool, into registry: MetricsRegistry) {
+        registry.collect { writer in
+            guard let statistics = try? await workers.run({ store.statistics() }) else { return }
+            write(statistics, to: &writer)
         }
-        one("postern_store_commits_total", .counter, "Groups of writes committed.", commits)
-        one("postern_store_writes_total", .counter, "Writes committed.", writes)
-        one("postern_store_commit_failures_total", .counter, "Groups that could not be committed.", failures)
+    }
+
+    private static func write(_ statistics: StoreStatistics, to writer: inout MetricsWriter) {
+        writer.counter("postern_store_commits_total", "Groups of writes committed.", statistics.commits)
+        writer.counter("postern_store_writes_total", "Writes committed.", statistics.writes)
+        writer.counter(
+            "postern_store_commit_failures_total",
+            "Groups that could not be committed.",
+            statistics.failures
+        )
         writer.family("postern_store_commit_seconds_total", .counter, "Time spent in commits, with their syncs.")
         writer.sample(
             "postern_store_commit_seconds_total",
-            [],
-            text: MetricsWriter.seconds(nanoseconds: commitNanoseconds)
+            text: MetricsWriter.seconds(nanoseconds: statistics.commitNanoseconds)
         )
-        one("postern_store_waiting_writes", .gauge, "Writes waiting now.", waiting)
-        one("postern_store_size_bytes", .gauge, "Octets of the database.", databaseOctets)
-        one("postern_store_wal_bytes", .gauge, "Octets of its write-ahead log.", logOctets)
-        one("postern_store_free_bytes", .gauge, "Octets free on the file system.", freeOctets)
+        writer.gauge("postern_store_waiting_writes", "Writes waiting now.", statistics.waiting)
+        writer.gauge("postern_store_size_bytes", "Octets of the database.", statistics.databaseOctets)
+        writer.gauge("postern_store_wal_bytes", "Octets of its write-ahead log.", statistics.logOctets)
+        writer.gauge("postern_store_free_bytes", "Octets free on the file system.", statistics.freeOctets)
     }
 }

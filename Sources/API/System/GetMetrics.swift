@@ -3,20 +3,22 @@
 import Accounts
 import HTTP
 import HTTPServer
-import Runtime
-import Storage
+import Metrics
+import Wire
 
-/// `GET /metrics`: counters and gauges, for Prometheus.
+/// `GET /metrics`: counters, gauges and histograms, as Prometheus and OpenMetrics have them.
 enum GetMetrics {
     static let operation = Operation("getMetrics", .get, "/metrics", scope: nil) { call in
         try call.refuseParameters()
         try await call.api.authorizeMetrics(call.exchange)
-        let store = call.store
-        // It asks the file system.
-        let statistics = try await call.api.workers.run { store.statistics() }
-        try await call.exchange.respond(
-            HTTPResponse(.ok, contentType: "text/plain; version=0.0.4; charset=utf-8"),
-            body: call.api.metrics.text { statistics.write(to: &$0) }
-        )
+        let format = format(call.exchange.fields)
+        let text = await call.api.metrics.text(format)
+        try await call.exchange.respond(HTTPResponse(.ok, contentType: format.contentType), body: text)
+    }
+
+    /// OpenMetrics for those who name it; the older form for whoever takes anything.
+    private static func format(_ fields: HTTPFields) -> MetricsWriter.Format {
+        let choice = AcceptNegotiation.choose(among: ["text/plain", "application/openmetrics-text"], fields)
+        return choice == 1 ? .openMetrics : .prometheus
     }
 }

@@ -14,13 +14,14 @@ internal import Transport
 final class HTTPDoor: Sendable {
     private let foundation: Server.Foundation
     private let application: any HTTPApplication
-    private let metrics = Metrics()
+    private let metrics: HTTPMetrics
     /// The server with the limits that hold for new connections; and that of the unix socket, where Host and origin do not matter.
     private let server: Lock<HTTPServer>
     private let local: HTTPServer
 
     init(_ foundation: Server.Foundation) throws {
         self.foundation = foundation
+        metrics = HTTPMetrics(foundation.metrics)
         let (draining, settings, store) = (foundation.draining, foundation.settings, foundation.store)
         let submissions = SubmissionAgent(
             store: store,
@@ -35,7 +36,7 @@ final class HTTPDoor: Sendable {
             tokens: foundation.tokens,
             intake: foundation.intake,
             submissions: submissions,
-            metrics: metrics,
+            metrics: foundation.metrics,
             workers: foundation.workers,
             configuration: settings.apiConfiguration(isDraining: { draining.isSet }),
             clock: foundation.clock,
@@ -53,7 +54,7 @@ final class HTTPDoor: Sendable {
         _ configuration: HTTPServerConfiguration,
         _ foundation: Server.Foundation,
         _ application: any HTTPApplication,
-        _ metrics: Metrics
+        _ metrics: HTTPMetrics
     ) -> HTTPServer {
         HTTPServer(
             configuration: configuration,

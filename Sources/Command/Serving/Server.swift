@@ -7,6 +7,7 @@ internal import HTTPServer
 internal import Intake
 internal import Logging
 internal import MailTypes
+internal import Metrics
 internal import Runtime
 internal import Sockets
 internal import Storage
@@ -83,6 +84,8 @@ final class Server: Sendable {
         let workers: BlockingPool
         let tokens: TokenAuthenticator
         let intake: Intake
+        /// Where every part adds what it counts.
+        let metrics = MetricsRegistry()
         let draining = DrainFlag()
     }
 

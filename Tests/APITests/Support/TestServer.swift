@@ -8,6 +8,7 @@ import Intake
 import JSON
 import Logging
 import MailTypes
+import Metrics
 import Runtime
 import Sockets
 import Storage
@@ -39,7 +40,7 @@ final class TestServer: Sendable {
         search = try SearchService(store: store, extractor: NoWords(), logger: logger)
         tokens = TokenAuthenticator(rows: StoreTokens(store), clock: clock)
         admin = try await Self.token(tokens, TokenDraft(name: "admin", scopes: .all))
-        let metrics = Metrics()
+        let metrics = MetricsRegistry()
         let intake = Intake(store: store)
         let hostname = try #require(Domain("mail.example.com"))
         let submissions = SubmissionAgent(
@@ -67,7 +68,7 @@ final class TestServer: Sendable {
         let server = HTTPServer(
             configuration: HTTPServerConfiguration(),
             application: api,
-            observer: metrics,
+            observer: HTTPMetrics(metrics),
             clock: clock,
             logger: logger
         )
