@@ -6,20 +6,7 @@ internal import COpenSSL
 package enum HMACSHA256 {
     /// 32 octets.
     package static func code(of message: [UInt8], key: [UInt8]) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            var length: UInt32 = 0
-            let made = COpenSSL.HMAC(
-                EVP_sha256(),
-                key,
-                CInt(key.count),
-                message,
-                message.count,
-                buffer.baseAddress,
-                &length
-            )
-            precondition(made != nil && length == 32, "HMAC failed")
-            count = 32
-        }
+        HashAlgorithm.sha256.authenticationCode(of: message, key: key)
     }
 }
 
