@@ -146,7 +146,13 @@ extension ConfigurationKey {
             \.limits.messageOctets,
             65_536...(1 << 30),
             "The largest message, on every door"
-        )
+        ),
+        integer(
+            "limits.freeOctets",
+            \.limits.freeOctets,
+            0...(1 << 50),
+            "With less free on the disk no mail is taken in"
+        ),
     ]
 
     private static let log: [Self] = [

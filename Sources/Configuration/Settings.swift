@@ -73,6 +73,8 @@ package struct Settings: Sendable {
     package struct Limits: Sendable, Equatable {
         /// The largest message, in octets, on every door.
         package var messageOctets = 64 << 20
+        /// With less free on the disk than this, in octets, no mail is taken in.
+        package var freeOctets = 128 << 20
     }
 
     package struct Log: Sendable, Equatable {

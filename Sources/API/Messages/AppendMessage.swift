@@ -97,6 +97,7 @@ enum AppendMessage {
     }
 
     private static func take(_ call: Call) async throws -> TakenMessage {
+        try call.store.checkRoom()
         let limit = call.api.configuration.maximumMessageOctets
         call.exchange.maximumBodyOctets = UInt64(limit)
         let message = call.api.intake.begin(.normalising, limit: limit)

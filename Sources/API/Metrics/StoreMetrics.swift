@@ -31,5 +31,15 @@ enum StoreMetrics {
         writer.gauge("postern_store_size_bytes", "Octets of the database.", statistics.databaseOctets)
         writer.gauge("postern_store_wal_bytes", "Octets of its write-ahead log.", statistics.logOctets)
         writer.gauge("postern_store_free_bytes", "Octets free on the file system.", statistics.freeOctets)
+        writer.gauge(
+            "postern_store_free_limit_bytes",
+            "With less free no mail is taken in.",
+            statistics.minimumFreeOctets
+        )
+        writer.counter(
+            "postern_store_reopens_total",
+            "Openings anew after an error of the disk.",
+            statistics.reopenings
+        )
     }
 }

@@ -87,6 +87,7 @@ enum SendMessage {
     }
 
     private static func read(_ call: Call, _ account: AccountRow) async throws -> Incoming {
+        try call.store.checkRoom()
         let type = try call.exchange.fields.contentType(among: [
             "application/json", "multipart/form-data", "message/rfc822",
         ])

@@ -5,7 +5,8 @@ import HTTP
 import JSON
 import Storage
 
-/// `GET /readyz`: whether requests should be sent here: the store takes writes and nobody asked us to stop.
+/// `GET /readyz`: whether requests should be sent here: the store takes writes, there is room for mail and nobody asked us
+/// to stop.
 enum GetReadiness {
     private struct Check {
         let name: StaticString
@@ -15,7 +16,7 @@ enum GetReadiness {
 
     static let operation = Operation("getReadiness", .get, "/readyz", scope: nil) { call in
         try call.refuseParameters()
-        let checks = [store(call), draining(call)]
+        let checks = [store(call), space(call), draining(call)]
         let isReady = checks.allSatisfy { $0.isGood }
         var fields = HTTPFields()
         if !isReady { fields.add("Retry-After", "5") }
@@ -36,6 +37,14 @@ enum GetReadiness {
         case .open: Check(name: "store", isGood: true, detail: "takes writes")
         case .failed: Check(name: "store", isGood: false, detail: "takes no writes since an error of the disk")
         case .closed: Check(name: "store", isGood: false, detail: "is closed")
+        }
+    }
+
+    private static func space(_ call: Call) -> Check {
+        switch call.store.room {
+        case .enough: Check(name: "space", isGood: true, detail: "there is room for mail")
+        case .short: Check(name: "space", isGood: false, detail: "less than limits.freeOctets is free on the disk")
+        case .none: Check(name: "space", isGood: false, detail: "the disk is full")
         }
     }
 

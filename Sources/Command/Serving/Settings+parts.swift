@@ -31,6 +31,7 @@ extension Settings {
         var configuration = StoreConfiguration(directory: data)
         configuration.readerThreads = threads.readers
         configuration.maximumMessageOctets = Int64(limits.messageOctets)
+        configuration.minimumFreeOctets = Int64(limits.freeOctets)
         return configuration
     }
 

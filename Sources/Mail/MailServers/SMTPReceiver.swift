@@ -2,7 +2,6 @@
 
 import Accounts
 import Delivery
-import Files
 import Intake
 import Logging
 import MailTypes
@@ -109,10 +108,12 @@ final class SMTPReceiver: SMTPServerDelegate {
         case .failed: return .storeFailed
         case .closed: return .shuttingDown
         }
-        let largest = max(context.configuration.limits.messageOctets, size ?? 0)
-        let (wanted, overflow) = largest.multipliedReportingOverflow(by: context.configuration.freeSpaceFactor)
-        guard let free = try? Files.freeSpace(context.store.configuration.directory), !overflow else { return nil }
-        return free < wanted ? .diskFull : nil
+        do throws(StoreError) {
+            try context.store.checkRoom(for: size ?? 0)
+            return nil
+        } catch {
+            return .diskFull
+        }
     }
 
     func recipient(_ rcpt: SMTPRcpt, _ session: SMTPSession) async -> SMTPVerdict {
@@ -308,7 +309,6 @@ final class SMTPReceiver: SMTPServerDelegate {
         case StoreError.closed, is CancellationError: return .shuttingDown
         case StoreError.diskFull, StoreError.busy: return .diskFull
         case StoreError.overQuota: return SMTPReply(452, .init(4, 2, 2), "Mailbox full")
-        case let error as FileError where error.isDiskFull: return .diskFull
         case let error as BodyTooLarge: return SMTPReply(552, .init(5, 3, 4), "Message exceeds \(error.limit) octets")
         default:
             logger.error("message not taken", metadata: ["err": "\(error)"])

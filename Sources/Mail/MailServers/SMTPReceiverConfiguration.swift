@@ -23,8 +23,6 @@ package struct SMTPReceiverConfiguration: Sendable {
     package var maximumPerClient = 50
     /// From so many connections on a listener is impatient (SMTP replies, deadlines and budgets).
     package var overloadConnections = 800
-    /// New messages are put off while the disk has less room than this many times the largest message.
-    package var freeSpaceFactor: UInt64 = 2
 
     package init(hostName: Domain) { self.hostName = hostName }
 }

@@ -111,6 +111,18 @@ package final class File: Sendable {
         _ = try retrying("ftruncate") { ftruncate(descriptor, off_t(size)) }
     }
 
+    /// Makes the file at least `size` octets long, with room for all of them set aside: writing there does not find the disk
+    /// full later.
+    ///
+    /// The corresponding C function is `posix_fallocate`.
+    package func reserve(_ size: Int64) throws(FileError) {
+        while true {
+            let code = posix_fallocate(descriptor, 0, off_t(size))
+            if code == 0 { return }
+            guard code == EINTR else { throw FileError(code: code, function: "posix_fallocate") }
+        }
+    }
+
     /// Returns when what was written, and the file's size, are on the disk.
     ///
     /// After an error nothing is known about what was

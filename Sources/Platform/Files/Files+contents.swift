@@ -24,7 +24,7 @@ extension Files {
 
     /// Puts a file in place as a whole, lasting and readable by us alone: a temporary one beside it, renamed.
     package static func replaceContents(of path: String, with octets: [UInt8]) throws(FileError) {
-        let parent = path.utf8.lastIndex(of: 0x2F).map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let parent = parent(of: path)
         let (file, temporary) = try File.temporary(in: parent, prefix: ".new-")
         do throws(FileError) {
             try file.write(octets)

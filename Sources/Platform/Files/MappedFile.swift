@@ -13,11 +13,14 @@ package final class MappedFile: @unchecked Sendable {
 
     /// Opens or makes the file and brings it to `size` octets (new ones are 0).
     ///
+    /// Room for all of them is set aside: a store to a page that the disk has no room for would end the process.
+    ///
     /// The corresponding C function is `mmap`.
     package init(_ path: String, size: Int) throws(FileError) {
         precondition(size > 0)
         let file = try File(path, .readWrite)
         if try file.size() != Int64(size) { try file.truncate(to: Int64(size)) }
+        try file.reserve(Int64(size))
         guard
             let mapping = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor, 0),
             mapping != MAP_FAILED

@@ -7,13 +7,15 @@ package enum Files {
     /// Whether something of that name exists.
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// Makes the directory (mode 0700), and those above it that are missing.
+    /// Makes the directory (mode 0700), and those above it that are missing, each by a name that lasts.
     package static func makeDirectories(_ path: String) throws(FileError) {
         var made = path.utf8.first == 0x2F ? "/" : ""
         for level in path.split(separator: "/") {
+            let above = made.isEmpty ? "." : made
             made += made.isEmpty || made == "/" ? level : "/" + level
             do {
                 _ = try retrying("mkdir") { mkdir(made, 0o700) }
+                try syncName(in: above)
             } catch  where error.alreadyExists {
                 continue
             } catch  where error.code == EACCES || error.code == EROFS {
@@ -38,6 +40,21 @@ package enum Files {
 
     package static func removeDirectory(_ path: String) throws(FileError) {
         _ = try retrying("rmdir") { rmdir(path) }
+    }
+
+    /// As ``syncDirectory(_:)``, for a directory that may be somebody else's: one that we may not open is left to the kernel.
+    package static func syncName(in directory: String) throws(FileError) {
+        do {
+            try syncDirectory(directory)
+        } catch  where error.code == EACCES {
+            return
+        }
+    }
+
+    /// The directory that a path's last name is in.
+    package static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: 0x2F) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Makes names added to or removed from a directory lasting.

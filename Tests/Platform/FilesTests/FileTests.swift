@@ -19,6 +19,25 @@ import Testing
         try body(path + "/a/b")
     }
 
+    @Test func roomThatIsSetAsideIsThere() throws {
+        try withDirectory { directory in
+            let file = try File("\(directory)/x", .createNew)
+            try file.write([1, 2, 3])
+            try file.reserve(70_000)
+            #expect(try file.size() == 70_000)
+            #expect(try file.read(at: 0, count: 4) == [1, 2, 3, 0])
+            // Fewer than there are change nothing.
+            try file.reserve(10)
+            #expect(try file.size() == 70_000)
+            #expect(throws: FileError.self) { try file.reserve(.max) }
+        }
+    }
+
+    @Test(arguments: [("/a/b/c", "/a/b"), ("/a", "/"), ("a", "."), ("a/b", "a")])
+    func theParentIsWhatTheNameIsIn(_ path: String, _ parent: String) {
+        #expect(Files.parent(of: path) == parent)
+    }
+
     @Test func writtenOctetsAreReadBackInRanges() throws {
         try withDirectory { directory in
             let file = try File("\(directory)/x", .createNew)

@@ -2,6 +2,7 @@
 
 package import Files
 import Runtime
+import SQLite
 
 /// The bodies too large for a row, each a file named by its hash: `bodies/ab/cdef…`.
 ///
@@ -14,12 +15,15 @@ package final class BodyFiles: Sendable {
         var held: [BodyHash: Int] = [:]
         /// Claimed since the sweep that is under way began.
         var recent: Set<BodyHash> = []
+        /// How many there are who want all files to stay.
+        var keepers = 0
     }
 
     package let directory: String
     /// Where bodies are written before they are complete.
     package let spoolDirectory: String
     private let claims = Lock(Claims())
+    private let failureHandler = Lock<(@Sendable (StoreError) -> Void)?>(nil)
     /// Called between the steps of keeping a file, with the name of the step just done; tests throw from it.
     private let fault: (@Sendable (FaultPoint) throws -> Void)?
 
@@ -50,7 +54,23 @@ package final class BodyFiles: Sendable {
     ///
     /// Blocks: for a thread of its own. The claim on the hash must be held from before this until the row that refers
     /// to it is written.
+    ///
+    /// An error of the disk is told to who asked for it (``onFailure(_:)``) as well: after a sync that failed nothing is
+    /// known of the others. A full disk is no such error.
     func keep(_ temporary: String, file: File, as hash: BodyHash, size: Int64) throws {
+        do {
+            try makeLasting(temporary, file: file, as: hash, size: size)
+        } catch let error as FileError {
+            let failure = StoreError(error)
+            if failure != .diskFull { failureHandler.withLock({ $0 })?(failure) }
+            throw failure
+        }
+    }
+
+    /// Has errors of the disk told to `handler`.
+    func onFailure(_ handler: @escaping @Sendable (StoreError) -> Void) { failureHandler.withLock { $0 = handler } }
+
+    private func makeLasting(_ temporary: String, file: File, as hash: BodyHash, size: Int64) throws {
         let folder = folder(of: hash)
         let path = path(of: hash)
         if let status = try? Files.status(path), status.size == size {
@@ -86,6 +106,24 @@ package final class BodyFiles: Sendable {
         }
     }
 
+    /// A hash of those that rows say have a file, and that has none, or one of another size; nil when all is well.
+    func missing(of connection: SQLiteConnection) throws -> BodyHash? {
+        var missing: BodyHash?
+        try connection.forEach("SELECT hash, size FROM bodies WHERE data IS NULL") { row in
+            guard let hash = BodyHash(octets: row.array(0)) else { throw StoreError.corrupt("a hash is malformed") }
+            if (try? Files.status(path(of: hash)).size) != row.int64(1) { missing = hash }
+            return missing == nil
+        }
+        return missing
+    }
+
+    /// Runs `body` while no file is removed: all that a state read within it refers to are there.
+    func keepingAll<R>(_ body: () async throws -> R) async rethrows -> R {
+        claims.withLock { $0.keepers += 1 }
+        defer { claims.withLock { $0.keepers -= 1 } }
+        return try await body()
+    }
+
     // MARK: Sweeping
 
     /// The hashes of all files.
@@ -108,7 +146,7 @@ package final class BodyFiles: Sendable {
     /// False when it is claimed, or was since the sweep began.
     package func remove(_ hash: BodyHash) throws(FileError) -> Bool {
         try claims.withLock { (claims) throws(FileError) in
-            guard claims.held[hash] == nil, !claims.recent.contains(hash) else { return false }
+            guard claims.keepers == 0, claims.held[hash] == nil, !claims.recent.contains(hash) else { return false }
             do throws(FileError) {
                 try Files.remove(path(of: hash))
             } catch  where error.isNotFound {

@@ -37,7 +37,7 @@ package final class Spool {
 
     /// Takes the next octets.
     ///
-    /// Throws ``BodyTooLarge``, taking none of them, when they would be too many in all, and `FileError` when the
+    /// Throws ``BodyTooLarge``, taking none of them, when they would be too many in all, and ``StoreError`` when the
     /// kernel does not take them.
     package func append(_ bytes: Span<UInt8>) throws {
         guard Int64(bytes.count) <= limit - size else { throw BodyTooLarge(limit: limit) }
@@ -55,14 +55,20 @@ package final class Spool {
 
     package func append(_ bytes: [UInt8]) throws { try append(bytes.span) }
 
-    private func flush() throws {
-        let target = try temporary ?? TemporaryBody(in: files.spoolDirectory)
-        temporary = target
-        try Self.write(pending, to: target.file)
+    private func flush() throws(StoreError) {
+        do throws(FileError) {
+            let target = if let temporary { temporary } else { try TemporaryBody(in: files.spoolDirectory) }
+            temporary = target
+            try Self.write(pending, to: target.file)
+        } catch {
+            throw StoreError(error)
+        }
         pending.removeAll()
     }
 
-    private static func write(_ buffer: borrowing ByteBuffer, to file: File) throws { try file.write(buffer.bytes) }
+    private static func write(_ buffer: borrowing ByteBuffer, to file: File) throws(FileError) {
+        try file.write(buffer.bytes)
+    }
 
     /// The body as a whole, ready to be named in a row: a large one is by now in its lasting place.
     ///

@@ -26,9 +26,15 @@ final class GroupWriter: Sendable {
         var waiting: [Waiting] = []
         var state = Store.State.open
         var isStopping = false
+        /// The last write found no room on the disk.
+        var isFull = false
+        /// Times that the store could not be opened again since it failed.
+        var failedReopenings = 0
         var statistics = StoreStatistics()
         /// Nil until the writer has opened the database, or not.
         var start: Result<Void, any Error>?
+
+        var isFailed: Bool { if case .failed = state { true } else { false } }
     }
 
     /// The group that is being put together.
@@ -43,6 +49,8 @@ final class GroupWriter: Sendable {
 
     private enum Work {
         case group([Waiting])
+        /// Nobody wrote since the disk was full: see whether it still is.
+        case probe
         case reopen
         case stop
     }
@@ -51,15 +59,23 @@ final class GroupWriter: Sendable {
     private let clock: Clock
     private let logger: Logger
     private let subscribers: Subscribers
+    private let bodies: BodyFiles
     private let queue = Monitor(Queue())
     private let thread = Lock<NamedThread?>(nil)
 
     /// Starts the thread and waits until it has opened the database.
-    init(_ configuration: StoreConfiguration, clock: Clock, logger: Logger, subscribers: Subscribers) throws {
+    init(
+        _ configuration: StoreConfiguration,
+        clock: Clock,
+        logger: Logger,
+        subscribers: Subscribers,
+        bodies: BodyFiles
+    ) throws {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
         self.subscribers = subscribers
+        self.bodies = bodies
         let thread = NamedThread("store-write") { [self] in run() }
         self.thread.withLock { $0 = thread }
         do {
@@ -71,14 +87,17 @@ final class GroupWriter: Sendable {
     }
 
     var statistics: StoreStatistics {
-        queue.signal { queue in
+        queue.withLock { queue in
             var statistics = queue.statistics
             statistics.waiting = queue.waiting.count
             return statistics
         }
     }
 
-    var state: Store.State { queue.signal { $0.state } }
+    var state: Store.State { queue.withLock { $0.state } }
+
+    /// Whether the last write found no room on the disk.
+    var isFull: Bool { queue.withLock { $0.isFull } }
 
     /// Lets the thread commit what waits, and waits for its end.
     func stop() {
@@ -134,15 +153,36 @@ final class GroupWriter: Sendable {
         if let refusal { write.refuse(refusal) }
     }
 
+    /// Closes the door because a file beside the database could not be made lasting: what else is not is unknown.
+    ///
+    /// As after a commit that failed, nothing more is acknowledged until the store was opened again and checked.
+    func fail(_ failure: StoreError) {
+        logger.critical("A file could not be made lasting; nothing more is taken.", metadata: ["error": "\(failure)"])
+        closeDoor(failure)
+    }
+
+    private func closeDoor(_ failure: StoreError) {
+        let reason = if case .failed(let reason) = failure { reason } else { failure.description }
+        let refused = queue.broadcast { queue -> [Waiting] in
+            guard queue.state != .closed else { return [] }
+            queue.state = .failed(reason)
+            defer { queue.waiting = [] }
+            return queue.waiting
+        }
+        for write in refused { write.refuse(StoreError.failed(reason)) }
+    }
+
     // MARK: The thread's side
 
     private func run() {
         var connection: SQLiteConnection?
+        var anchor: SQLiteConnection?
         do {
             let opened = try open(checking: configuration.checksAtOpen)
             // Whoever began a request before this start will not end it: what it was to do was not committed.
             try opened.run("DELETE FROM idempotency WHERE status IS NULL")
             connection = opened
+            anchor = try makeAnchor()
             queue.broadcast { $0.start = .success(()) }
         } catch {
             let failure = StoreError.translated(error)
@@ -154,8 +194,12 @@ final class GroupWriter: Sendable {
             case .group(let group):
                 guard let open = connection else { continue }
                 if !commit(group, on: open) { connection = nil }
+            case .probe:
+                guard let open = connection else { continue }
+                if !probe(open) { connection = nil }
             case .reopen: connection = reopen()
             case .stop:
+                if let anchor { withExtendedLifetime(anchor) {} }
                 if let connection { _ = try? connection.checkpoint(.truncate) }
                 queue.broadcast { $0.state = .closed }
                 return
@@ -165,14 +209,18 @@ final class GroupWriter: Sendable {
 
     /// Waits for something to do.
     private func nextWork() -> Work {
-        let isFailed = queue.signal { queue in if case .failed = queue.state { true } else { false } }
+        let (isFailed, isFull, patience) = queue.withLock { queue in
+            // At once at first, because until then a crash may bring back what was refused; then less and less often.
+            let patience = min(50 << min(queue.failedReopenings, 10), configuration.reopenMilliseconds)
+            return (queue.isFailed, queue.isFull, patience)
+        }
         if isFailed {
-            let isStopping = queue.wait(timeoutMilliseconds: configuration.reopenMilliseconds) {
-                $0.isStopping ? true : nil
-            }
+            let isStopping = queue.wait(timeoutMilliseconds: patience) { $0.isStopping ? true : nil }
             return isStopping == true ? .stop : .reopen
         }
-        return queue.wait { [configuration] queue -> Work? in
+        let probing = isFull ? configuration.fullProbeMilliseconds : nil
+        return queue.wait(timeoutMilliseconds: probing) { [configuration] queue -> Work? in
+            if queue.isFailed { return queue.isStopping ? .stop : .reopen }
             if queue.waiting.count > configuration.groupCapacity {
                 let group = Array(queue.waiting.prefix(configuration.groupCapacity))
                 queue.waiting.removeFirst(configuration.groupCapacity)
@@ -184,7 +232,17 @@ final class GroupWriter: Sendable {
                 return .group(group)
             }
             return queue.isStopping ? .stop : nil
-        } ?? .stop
+        } ?? .probe
+    }
+
+    /// A connection that only stays open.
+    ///
+    /// The last connection to go, and the first to come, make SQLite look through the write-ahead log: a group whose sync
+    /// failed, and was refused, would then count as committed.
+    private func makeAnchor() throws -> SQLiteConnection {
+        let connection = try SQLiteConnection(configuration.databasePath, .readOnly)
+        _ = try connection.pragma("user_version")
+        return connection
     }
 
     private func open(checking: Bool) throws -> SQLiteConnection {
@@ -204,13 +262,42 @@ final class GroupWriter: Sendable {
     private func reopen() -> SQLiteConnection? {
         do {
             let connection = try open(checking: true)
+            if let missing = try bodies.missing(of: connection) {
+                throw StoreError.corrupt("the file of body \(missing) is missing or cut")
+            }
             try configuration.commitFault?()
-            queue.broadcast { $0.state = .open }
+            try writeNothing(connection)
+            _ = try connection.checkpoint(.passive)
+            queue.broadcast { queue in
+                queue.state = .open
+                queue.failedReopenings = 0
+                queue.statistics.reopenings += 1
+            }
             logger.notice("The store was opened again and found sound; writes are taken.")
             return connection
         } catch {
+            queue.broadcast { $0.failedReopenings += 1 }
             logger.error("The store cannot be opened again.", metadata: ["error": "\(error)"])
             return nil
+        }
+    }
+
+    /// Commits the schema's number as it is: a write and a sync, and no change.
+    ///
+    /// It takes the place of what a refused group may have left in the write-ahead log, too.
+    private func writeNothing(_ connection: SQLiteConnection) throws {
+        try connection.execute("BEGIN IMMEDIATE; PRAGMA user_version = \(Schema.version); COMMIT")
+    }
+
+    /// Sees whether there is room again.
+    private func probe(_ connection: SQLiteConnection) -> Bool {
+        do {
+            try configuration.commitFault?()
+            try writeNothing(connection)
+            return judge(nil)
+        } catch {
+            if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+            return judge(Self.failure(of: error))
         }
     }
 
@@ -269,20 +356,25 @@ final class GroupWriter: Sendable {
     ///
     /// A full disk or a busy file is none of that.
     private func judge(_ failure: StoreError?) -> Bool {
-        if failure != nil { queue.signal { $0.statistics.failures += 1 } }
+        let wasFull = queue.withLock { queue in
+            defer { queue.isFull = failure == .diskFull }
+            if failure != nil { queue.statistics.failures += 1 }
+            return queue.isFull
+        }
         switch failure {
-        case nil: return true
-        case .diskFull, .busy:
+        case nil:
+            if wasFull { logger.notice("There is room on the disk again; writes are taken.") }
+            return true
+        case .diskFull:
+            // Said once: a log on the same disk has no room for more.
+            if !wasFull { logger.error("The disk is full: writes are refused until there is room.") }
+            return true
+        case .busy:
             logger.warning("A group of writes was refused.", metadata: ["error": "\(failure?.description ?? "")"])
             return true
         case let failure?:
             logger.critical("Writing failed; nothing more is taken.", metadata: ["error": "\(failure)"])
-            let refused = queue.broadcast { queue in
-                queue.state = .failed(failure.description)
-                defer { queue.waiting = [] }
-                return queue.waiting
-            }
-            for write in refused { write.refuse(StoreError.failed(failure.description)) }
+            closeDoor(failure)
             return false
         }
     }

@@ -44,8 +44,18 @@ package final class Store: Sendable {
             spoolDirectory: configuration.directory + "/spool"
         )
         let quarantine = try QuarantineSlots(directory: configuration.directory)
+        // A process that died before it came to this may have made them.
+        try Files.syncDirectory(configuration.directory)
+        try Files.syncName(in: Files.parent(of: configuration.directory))
         let subscribers = Subscribers()
-        let writer = try GroupWriter(configuration, clock: clock, logger: logger, subscribers: subscribers)
+        let writer = try GroupWriter(
+            configuration,
+            clock: clock,
+            logger: logger,
+            subscribers: subscribers,
+            bodies: bodies
+        )
+        bodies.onFailure { [weak writer] in writer?.fail($0) }
         return Store(
             configuration: configuration,
             clock: clock,

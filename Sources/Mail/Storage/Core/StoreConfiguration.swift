@@ -26,10 +26,15 @@ package struct StoreConfiguration: Sendable {
     ///
     /// After a failed write it always is.
     package var checksAtOpen = false
-    /// How long after a failed write the store is opened again at the soonest.
+    /// How long after a failed write, and a few vain attempts that follow each other sooner, the store is opened again.
     package var reopenMilliseconds = 5000
     /// Octets of the database file, roughly, beyond which the disk counts as full; nil for no bound but the disk's.
     package var maximumDatabaseOctets: Int64?
+    /// Octets that stay free on the disk: beyond that no mail is taken in (``Store/checkRoom(for:)``), while what is there can
+    /// still be changed and deleted.
+    package var minimumFreeOctets: Int64 = 0
+    /// How long after a full disk a write is tried again, if nobody wants one before.
+    package var fullProbeMilliseconds = 1000
     /// How long events are kept, and how many of an account at most.
     package var eventMilliseconds: Int64 = 30 * 86_400_000
     package var eventsPerAccount: Int64 = 1_000_000

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Files
 import SQLite
 
 /// Why the store did not do what was asked.
@@ -85,9 +86,15 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What an error of the file system's means to a caller.
+    init(_ error: FileError) { self = error.isDiskFull ? .diskFull : .failed(error.description) }
+
     /// `error` as callers see it.
     static func translated(_ error: any Error) -> any Error {
-        guard let error = error as? SQLiteError else { return error }
-        return StoreError(error) ?? error
+        switch error {
+        case let error as SQLiteError: StoreError(error) ?? error
+        case let error as FileError: StoreError(error)
+        default: error
+        }
     }
 }

@@ -18,6 +18,10 @@ package struct StoreStatistics: Hashable, Sendable {
     package var logOctets: Int64 = 0
     /// What the file system has left for us.
     package var freeOctets: UInt64 = 0
+    /// What is to stay free.
+    package var minimumFreeOctets: Int64 = 0
+    /// How often the store was opened again after an error of the disk.
+    package var reopenings: UInt64 = 0
 }
 
 extension Store {
@@ -29,6 +33,7 @@ extension Store {
         statistics.databaseOctets = (try? Files.status(configuration.databasePath).size) ?? 0
         statistics.logOctets = (try? Files.status(configuration.databasePath + "-wal").size) ?? 0
         statistics.freeOctets = (try? Files.freeSpace(configuration.directory)) ?? 0
+        statistics.minimumFreeOctets = configuration.minimumFreeOctets
         return statistics
     }
 }

@@ -142,6 +142,8 @@ final class SearchIndexer: Sendable {
         private var open: [(account: AccountKey, file: SearchIndexFile)] = []
         /// New files that will replace old ones.
         private var builders: [AccountKey: SearchIndexFile] = [:]
+        /// Accounts whose indexing failed the last time, which is said once.
+        private var failing: Set<AccountKey> = []
 
         init(indexer: SearchIndexer) { self.indexer = indexer }
 
@@ -187,15 +189,18 @@ final class SearchIndexer: Sendable {
             do {
                 if indexer.queue.signal({ $0.damaged.remove(account) }) != nil { try discard(account, why: "damaged") }
                 try work(on: account)
+                failing.remove(account)
             } catch let damage as SearchIndexFile.Damage {
                 recover(account, why: "\(damage)", isGone: damage == .accountGone)
             } catch let error as SQLiteError where error.kind == .corrupt {
                 recover(account, why: error.description, isGone: false)
             } catch {
-                surroundings.logger.warning(
-                    "Indexing failed and will be tried again.",
-                    metadata: ["account": "\(account.value)", "error": "\(error)"]
-                )
+                if failing.insert(account).inserted {
+                    surroundings.logger.warning(
+                        "Indexing failed and will be tried again.",
+                        metadata: ["account": "\(account.value)", "error": "\(error)"]
+                    )
+                }
                 close(account)
                 indexer.queue.signal { $0.failed.append(account) }
             }

@@ -125,6 +125,9 @@ package final class SearchService: Sendable {
                 break
             } catch let error as SQLiteError where error.kind == .cannotOpen && !isCaughtUp {
                 break
+            } catch let error as SQLiteError where error.kind == .full || error.kind == .ioError {
+                // An index is derived: without it, or the room it needs, the mail itself is still there.
+                break
             } catch let error as SQLiteError where error.kind == .corrupt || error.kind == .cannotOpen {
                 indexer.reportDamage(account)
                 guard attempt == 1 else { break }

@@ -231,6 +231,70 @@ import Wire
         subscription.cancel()
     }
 
+    @Test func aFullDiskIsFoundToHaveRoomAgainWithoutAWrite() async throws {
+        let isFull = Lock(false)
+        let test = try TestStore {
+            $0.fullProbeMilliseconds = 20
+            $0.commitFault = { if isFull.withLock({ $0 }) { throw StoreError.diskFull } }
+        }
+        isFull.withLock { $0 = true }
+        await #expect(throws: StoreError.diskFull) { try await test.account() }
+        #expect(test.store.room == .none && test.store.state == .open)
+        isFull.withLock { $0 = false }
+        for _ in 0..<200 where test.store.room != .enough { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(test.store.room == .enough)
+    }
+
+    @Test func mailIsRefusedBeforeTheDiskIsFull() async throws {
+        let test = try TestStore { $0.minimumFreeOctets = .max }
+        #expect(throws: StoreError.diskFull) { try test.store.checkRoom() }
+        guard case .short(let free) = test.store.room else {
+            Issue.record("\(test.store.room)")
+            return
+        }
+        #expect(free > 0)
+        // What is there can still be changed.
+        _ = try await test.account()
+        let roomy = try TestStore { $0.minimumFreeOctets = 1 }
+        try roomy.store.checkRoom()
+        #expect(throws: StoreError.diskFull) { try roomy.store.checkRoom(for: .max) }
+        #expect(roomy.store.room == .enough)
+    }
+
+    @Test func aBodyThatCouldNotBeMadeLastingClosesTheDoor() async throws {
+        let isBroken = Lock(false)
+        let test = try TestStore {
+            $0.reopenMilliseconds = 50
+            $0.commitFault = { if isBroken.withLock({ $0 }) { throw StoreError.failed("still broken") } }
+        }
+        let account = try await test.account()
+        isBroken.withLock { $0 = true }
+        test.store.writer.fail(.failed("fsync: Input/output error"))
+        await #expect(throws: StoreError.failed("fsync: Input/output error")) {
+            try await test.store.write { try $0.accounts.delete(account.key) }
+        }
+        isBroken.withLock { $0 = false }
+        for _ in 0..<100 where test.store.state != .open { try await Task.sleep(for: .milliseconds(50)) }
+        _ = try await test.store.write { try $0.accounts.delete(account.key) }
+        #expect(test.store.statistics().reopenings == 1)
+    }
+
+    @Test func aStoreWhoseBodyIsGoneIsNotOpenedAgain() async throws {
+        let test = try TestStore { $0.reopenMilliseconds = 20 }
+        let inbox = try await test.folder(.inbox, of: try await test.account())
+        let text = String(repeating: "x", count: Int(SpooledBody.largestInRow) + 1)
+        try await test.deliver(text, to: inbox)
+        let body = try #require(try test.store.bodies.beginSweep().first)
+        let path = test.store.bodies.path(of: body)
+        try Files.rename(path, to: path + ".away")
+        test.store.writer.fail(.failed("fsync: Input/output error"))
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(test.store.state != .open)
+        try Files.rename(path + ".away", to: path)
+        for _ in 0..<100 where test.store.state != .open { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(test.store.state == .open)
+    }
+
     @Test func aReadThatTakesLongIsRepeatedOnAReaderThread() async throws {
         let test = try TestStore { $0.quickReadMilliseconds = 1 }
         let threads = Lock<[UInt]>([])
