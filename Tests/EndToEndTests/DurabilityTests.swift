@@ -42,4 +42,8 @@ import Testing
     @Test func aKeyHappensOnceThroughKills() throws {
         expectPassed(try python("twins.py", "--keys", "8", "--twins", "12", "--kills", "2"))
     }
+
+    @Test func aBackupIsAStateThatWas() throws {
+        expectPassed(try python("backups.py", "--clients", "4", "--before", "0.7", "--backups", "1"))
+    }
 }

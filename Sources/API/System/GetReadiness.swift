@@ -16,7 +16,7 @@ enum GetReadiness {
 
     static let operation = Operation("getReadiness", .get, "/readyz", scope: nil) { call in
         try call.refuseParameters()
-        let checks = [store(call), space(call), draining(call)]
+        let checks = [store(call), space(call), await queue(call), draining(call)]
         let isReady = checks.allSatisfy { $0.isGood }
         var fields = HTTPFields()
         if !isReady { fields.add("Retry-After", "5") }
@@ -46,6 +46,14 @@ enum GetReadiness {
         case .short: Check(name: "space", isGood: false, detail: "less than limits.freeOctets is free on the disk")
         case .none: Check(name: "space", isGood: false, detail: "the disk is full")
         }
+    }
+
+    /// A held queue is an operator's business, and no reason to send requests elsewhere.
+    private static func queue(_ call: Call) async -> Check {
+        let held = try? await call.store.read { try $0.outbox.heldSince() }
+        return held ?? nil == nil
+            ? Check(name: "queue", isGood: true, detail: "is not held")
+            : Check(name: "queue", isGood: true, detail: "is held until postern queue release")
     }
 
     private static func draining(_ call: Call) -> Check {

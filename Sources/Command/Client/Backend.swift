@@ -15,13 +15,19 @@ enum Backend {
     /// Where nobody answers at the unix socket, a server of our own listens there meanwhile and nowhere else. It has the
     /// store's exclusive lock, so there are never two writers; and another verb that comes by finds it and uses it.
     /// A refusal ends the verb in the server's own words.
-    static func with<R>(_ options: ConfigurationOptions, _ body: (LocalClient) throws -> R) throws -> R {
+    ///
+    /// `timeoutSeconds`: how long an answer may take; more for work that reads all of a store.
+    static func with<R>(
+        _ options: ConfigurationOptions,
+        timeoutSeconds: Int = 600,
+        _ body: (LocalClient) throws -> R
+    ) throws -> R {
         let settings = try options.resolve().settings
         do {
-            if let client = try runningServer(settings) { return try body(client) }
+            if let client = try runningServer(settings, timeoutSeconds) { return try body(client) }
             let server = try startOwn(settings)
             defer { server.stop() }
-            return try body(try LocalClient(dataDirectory: settings.data))
+            return try body(try LocalClient(dataDirectory: settings.data, timeoutSeconds: timeoutSeconds))
         } catch let error as LocalClient.Refusal {
             throw Console.failure("\(error)")
         } catch let error as LocalStream.Failure {
@@ -31,9 +37,9 @@ enum Backend {
         }
     }
 
-    private static func runningServer(_ settings: Settings) throws -> LocalClient? {
+    private static func runningServer(_ settings: Settings, _ timeoutSeconds: Int) throws -> LocalClient? {
         do {
-            return try LocalClient(dataDirectory: settings.data)
+            return try LocalClient(dataDirectory: settings.data, timeoutSeconds: timeoutSeconds)
         } catch let error as LocalStream.Failure where error.isAbsence {
             return nil
         }

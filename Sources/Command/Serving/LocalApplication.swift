@@ -12,12 +12,41 @@ struct LocalApplication: HTTPApplication {
     let store: Store
 
     static let verifyPath = "/local/verify"
+    static let backupPath = "/local/backup"
+    static let queuePath = "/local/queue"
 
     func handle(_ exchange: HTTPExchange) async throws {
-        guard exchange.path.elementsEqual(Self.verifyPath.utf8) else { return try await api.handle(exchange) }
+        let path = String(decoding: Array(exchange.path), as: UTF8.self)
+        switch path {
+        case Self.verifyPath: try await onPost(exchange, verify)
+        case Self.backupPath: try await onPost(exchange, backUp)
+        case Self.queuePath: try await onPost(exchange, changeQueue)
+        default: try await api.handle(exchange)
+        }
+    }
+
+    private func onPost(_ exchange: HTTPExchange, _ body: (HTTPExchange) async throws -> ByteBuffer) async throws {
         guard exchange.method == .post else {
             throw HTTPProblem(.methodNotAllowed, "method_not_allowed", "It is started with POST.")
         }
+        let answer: ByteBuffer
+        do {
+            answer = try await body(exchange)
+        } catch let error as BackupError {
+            throw HTTPProblem(.conflict, "backup_failed", "\(error)")
+        } catch let error as StoreError {
+            throw HTTPProblem(.serviceUnavailable, "store_unavailable", "\(error)")
+        }
+        try await exchange.respond(HTTPResponse(.ok, contentType: "application/json"), body: answer)
+    }
+
+    /// The members of the body, an object.
+    private func members(_ exchange: HTTPExchange) async throws -> JSONObject? {
+        let octets = try await exchange.collectBody(limit: 1 << 16)
+        return octets.isEmpty ? nil : (try? JSONValue(parsing: octets.span))?.object
+    }
+
+    private func verify(_ exchange: HTTPExchange) async throws -> ByteBuffer {
         let findings = try await store.verify()
         var writer = JSONWriter()
         writer.beginObject()
@@ -26,6 +55,30 @@ struct LocalApplication: HTTPApplication {
         for finding in findings { writer.string(finding.description) }
         writer.endArray()
         writer.endObject()
-        try await exchange.respond(HTTPResponse(.ok, contentType: "application/json"), body: writer.finish())
+        return writer.finish()
+    }
+
+    /// `{"directory": an absolute path}`; what the backup says of itself.
+    private func backUp(_ exchange: HTTPExchange) async throws -> ByteBuffer {
+        guard let path = try await members(exchange)?["directory"]?.string, path.first == ASCII.slash else {
+            throw HTTPProblem(.unprocessableContent, "invalid_fields", "directory must be an absolute path.")
+        }
+        let manifest = try await store.backUp(to: String(decoding: path, as: UTF8.self))
+        return ByteBuffer(manifest.octets)
+    }
+
+    /// `{"release": true}` lets a held queue go on, `{}` changes nothing; how it stands.
+    private func changeQueue(_ exchange: HTTPExchange) async throws -> ByteBuffer {
+        let isReleasing = try await members(exchange)?["release"]?.bool ?? false
+        if isReleasing { _ = try await store.write { try $0.outbox.release() } }
+        let (since, waiting) = try await store.read { (try $0.outbox.heldSince(), try $0.outbox.waiting()) }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("heldSince")
+        writer.string(since?.description)
+        writer.key("waiting")
+        writer.number(Int64(waiting))
+        writer.endObject()
+        return writer.finish()
     }
 }

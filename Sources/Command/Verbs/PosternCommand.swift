@@ -11,8 +11,8 @@ package struct PosternCommand: ParsableCommand {
         commandName: "postern",
         abstract: "A self-hosted HTTP and JSON gateway over mail.",
         subcommands: [
-            ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, VerifyVerb.self, HealthcheckVerb.self,
-            ConfigVerb.self,
+            ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, BackupVerb.self, RestoreVerb.self,
+            VerifyVerb.self, QueueVerb.self, HealthcheckVerb.self, ConfigVerb.self,
         ]
     )
 

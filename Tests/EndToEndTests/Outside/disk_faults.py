@@ -26,10 +26,15 @@ def is_precise(refusal):
 
 def detach(server):
     """Ends strace, not the server: from then on nothing fails any more."""
-    for line in open(f"/proc/{server.pid}/status"):
-        if line.startswith("TracerPid:") and int(line.split()[1]):
-            os.kill(int(line.split()[1]), signal.SIGTERM)
+    for number in [signal.SIGTERM] * 20 + [signal.SIGKILL] * 20:
+        tracer = next(int(line.split()[1]) for line in open(f"/proc/{server.pid}/status") if line.startswith("TracerPid:"))
+        if not tracer:
             return
+        try:
+            os.kill(tracer, number)
+        except ProcessLookupError:
+            pass
+        time.sleep(0.1)
 
 
 def status(server, path):
@@ -46,7 +51,8 @@ def one(options, number, fault, claims, tally):
     for alias in ["sink", *(box.alias for box in boxes)]:
         server.account(alias)
     server.stop()
-    when = random.randint(15, 60) if call != "rename" and call != "fsync" else random.randint(1, 4)
+    # Calls are counted for each thread; a start has a few fsyncs of its own, and is refused when they fail.
+    when = {"rename": random.randint(1, 4), "fsync": random.randint(5, 6)}.get(call) or random.randint(15, 60)
     server = Server(options.postern, data, settings, wrapper=[
         "strace", "-D", "-I2", "-f", "-qq", "-e", f"trace={call}", "-e", "signal=none", "-o", data + ".strace",
         "-e", f"inject={call}:error={error}:when={when}{how}"])

@@ -248,6 +248,7 @@ final class GroupWriter: Sendable {
     private func open(checking: Bool) throws -> SQLiteConnection {
         let connection = try SQLiteConnection(configuration.databasePath, .create)
         try connection.configure(busyMilliseconds: 5000, cacheKibibytes: configuration.cacheKibibytes)
+        SchemaCopy(configuration: configuration, logger: logger).keep(of: connection)
         try Schema.bringUpToDate(connection)
         if let octets = configuration.maximumDatabaseOctets {
             let page = try connection.pragma("page_size") ?? 4096

@@ -141,6 +141,13 @@ enum Schema {
             UNIQUE (scope, key)
         ) STRICT;
         CREATE INDEX idempotency_by_expiry ON idempotency (expires);
+        """,
         """
+        -- The number of the account's last account.restored event, and how many numbers were left out in front of it.
+        ALTER TABLE accounts ADD COLUMN restored_seq INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE accounts ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+        -- What is held back by an operator's or a restoration's decision, and since when.
+        CREATE TABLE holds (name TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        """,
     ]
 }

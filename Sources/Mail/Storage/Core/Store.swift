@@ -39,6 +39,7 @@ package final class Store: Sendable {
         try Files.makeDirectories(configuration.directory)
         let lock = try File(configuration.lockPath, .readWrite)
         guard try lock.lockExclusively() else { throw StoreError.locked }
+        guard !Files.exists("\(configuration.directory)/\(Restoration.markName)") else { throw StoreError.halfRestored }
         let bodies = try BodyFiles(
             directory: configuration.directory + "/bodies",
             spoolDirectory: configuration.directory + "/spool"

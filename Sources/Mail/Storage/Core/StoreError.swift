@@ -18,6 +18,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case locked
     /// The files were written by a later version.
     case newerSchema(found: Int64, known: Int64)
+    /// A backup was being restored to this directory, and that did not end.
+    case halfRestored
     /// The file is not a store of ours.
     case foreignFile
     case corrupt(String)
@@ -58,6 +60,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .locked: "Another process has the store open."
         case .newerSchema(let found, let known):
             "The store has schema \(found), written by a later version; this one knows \(known)."
+        case .halfRestored:
+            "A restoration into this directory did not end; remove what is there and restore the backup again."
         case .foreignFile: "The database file is not a store of Postern's."
         case .corrupt(let what): "The store is damaged: \(what)."
         case .notFound(let noun): "There is no such \(noun.rawValue)."

@@ -33,6 +33,10 @@ package enum EventType: String, CaseIterable, Hashable, Sendable {
     case accountCreated = "account.created"
     case accountUpdated = "account.updated"
     case accountDeleted = "account.deleted"
+    /// The store was restored from a backup: what was announced after event `lastSeq` is undone.
+    ///
+    /// The one event in front of which numbers are left out.
+    case accountRestored = "account.restored"
 }
 
 /// One line of the log, lent: its data are octets of JSON.

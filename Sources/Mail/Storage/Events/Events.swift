@@ -7,6 +7,9 @@ import Wire
 
 /// The log of what happened: numbered from 1 without gaps in each account, and one sequence over all of them.
 ///
+/// Only in front of an `account.restored` event numbers are left out: a consumer at any earlier number, or at one that the
+/// restored state never reached, meets that event next.
+///
 /// It is the
 /// outbox of webhooks, streams and polls too: no second write announces anything.
 package struct Events<View: StoreView> {
@@ -113,7 +116,8 @@ extension Events where View == Transaction {
         let byNumber = try connection.run(
             """
             DELETE FROM events WHERE pk IN (SELECT e.pk FROM accounts a JOIN events e ON e.account = a.pk
-                AND e.seq <= a.seq - ?1 LIMIT ?2)
+                -- Numbers left out by a restoration were never events.
+                AND e.seq <= a.seq - ?1 - iif(a.seq - ?1 >= a.restored_seq, 0, a.skipped) LIMIT ?2)
             """,
             view.configuration.eventsPerAccount,
             limit

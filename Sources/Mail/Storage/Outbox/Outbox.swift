@@ -6,7 +6,7 @@ package import Wire
 
 /// Messages on their way out, and how each recipient fared.
 package struct Outbox<View: StoreView> {
-    fileprivate let view: View
+    let view: View
     fileprivate var connection: SQLiteConnection { view.connection }
 }
 
@@ -46,16 +46,20 @@ extension Outbox {
     }
 
     /// Recipients of any account whose next try is due by then, the longest due first, at most `limit`.
+    ///
+    /// None while the queue is held.
     package func due(by time: Timestamp, limit: Int) throws -> [RecipientRow] {
-        try connection.all(
+        guard try heldSince() == nil else { return [] }
+        return try connection.all(
             built: RecipientRow.select + " WHERE r.due <= ?1 ORDER BY r.due, r.pk LIMIT ?2",
             [time.milliseconds, limit]
         ) { try RecipientRow($0) }
     }
 
-    /// When the next try of any is due; nil when none is.
+    /// When the next try of any is due; nil when none is, or the queue is held.
     package func nextDue() throws -> Timestamp? {
-        try connection.first("SELECT min(due) FROM recipients WHERE due IS NOT NULL") { $0.optionalInt64(0) }?
+        guard try heldSince() == nil else { return nil }
+        return try connection.first("SELECT min(due) FROM recipients WHERE due IS NOT NULL") { $0.optionalInt64(0) }?
             .map(Timestamp.init(milliseconds:))
     }
 

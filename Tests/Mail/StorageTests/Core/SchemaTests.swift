@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Files
+import MailTypes
 import SQLite
 import Testing
 
@@ -33,6 +34,30 @@ import Testing
         #expect(try connection.pragma("user_version") == 1)
         #expect(try connection.first("SELECT count(*) FROM a") { $0.int(0) } == 0)
         #expect(!connection.isInTransaction)
+    }
+
+    /// A store as the first version made it, with an account in it.
+    @Test func theFirstVersionsStoreIsBroughtForward() async throws {
+        let directory = try TemporaryDirectory()
+        let path = StoreConfiguration(directory: directory.path).databasePath
+        do {
+            let connection = try SQLiteConnection(path, .create)
+            try Schema.bringUpToDate(connection, steps: Array(Schema.steps.prefix(1)))
+            try connection.run(
+                """
+                INSERT INTO accounts (id, kind, address, address_key, alias, is_suspended, created, updated)
+                VALUES (?1, 'local', 'ann@example.org', 'ann@example.org', 'ann', 0, 0, 0)
+                """,
+                AccountID.random()
+            )
+        }
+        let test = try TestStore(directory)
+        #expect(try await test.store.read { try $0.accounts.find(alias: "ann") } != nil)
+        try await test.expectSound()
+        // The way back: the file as it was.
+        let copy = try SQLiteConnection(path + ".schema-1", .readOnly)
+        #expect(try copy.pragma("user_version") == 1)
+        #expect(try copy.first("SELECT count(*) FROM accounts") { $0.int(0) } == 1)
     }
 
     @Test func aLaterStoreIsRefused() throws {

@@ -26,11 +26,13 @@ final class TestStore: Sendable {
         store = try Store.open(
             configuration,
             clock: clock,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: Self.silent
         )
     }
 
     deinit { store.close() }
+
+    static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     func advance(milliseconds: Int64) { time.withLock { $0 += milliseconds } }
 
