@@ -64,17 +64,24 @@ let platform: [Target] = [
     // openapi.yaml, made part of the binary by the C compiler.
     .target(name: "CEmbeddedFiles", path: "Sources/Platform/CEmbeddedFiles"),
     module("EmbeddedFiles", in: "Platform", ["CEmbeddedFiles"]),
+    // Outgoing HTTP: a client's side of HTTP and TLS that the world's servers have been tried against.
+    system("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
+    // DNS without blocking, which the C library has not.
+    system("CAres", pkgConfig: "libcares", package: "libc-ares-dev"),
     .target(name: "CGumbo", path: "Sources/Platform/CGumbo", linkerSettings: [.linkedLibrary("gumbo")]),
     // The computing half: no I/O; Protocols may import it.
     module("Crypto", in: "Platform", ["COpenSSL"]),
     module("Charsets", in: "Platform", ["CICU"]),
     module("HTMLTrees", in: "Platform", ["CGumbo"]),
+    module("Egress", in: "Platform"),
     // The I/O half.
     module("Runtime", in: "Platform", ["CLinux"]),
     module("Sockets", in: "Platform", ["CLinux", "Runtime"]),
     module("TLS", in: "Platform", ["COpenSSL", "CLinux", "Sockets"]),
     module("Files", in: "Platform"),
     module("SQLite", in: "Platform", ["CSQLite"]),
+    module("Resolver", in: "Platform", ["CAres", "Egress", "Sockets"]),
+    module("WebClient", in: "Platform", ["CCurl", "Crypto", "Egress", "Resolver", "Runtime", "Sockets"]),
 ]
 
 // MARK: Protocols: pure values; bytes ⇄ grammar ⇄ dialogue. No I/O, no clock, no Foundation.
@@ -147,14 +154,14 @@ let product: [Target] = [
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
-    module("Configuration", in: ".", ["Wire", .product(name: "Yams", package: "Yams")]),
+    module("Configuration", in: ".", ["Egress", "Wire", .product(name: "Yams", package: "Yams")]),
     module(
         "Command",
         in: ".",
         [
-            "Runtime", "Files", "Sockets", "TLS", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "MailServers", "API",
-            "Configuration",
+            "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
+            "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
+            "Accounts", "Delivery", "MailServers", "API", "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -186,11 +193,18 @@ let suites: [Target] = [
     tests("Crypto", in: "Platform"),
     tests("Charsets", in: "Platform"),
     tests("HTMLTrees", in: "Platform"),
+    tests("Egress", in: "Platform"),
     tests("Runtime", in: "Platform"),
     tests("Sockets", in: "Platform", ["Runtime"]),
     tests("TLS", in: "Platform", ["Sockets", "Runtime"]),
     tests("Files", in: "Platform"),
     tests("SQLite", in: "Platform", ["Files"]),
+    tests("Resolver", in: "Platform", ["Egress", "Runtime", "Sockets"]),
+    tests(
+        "WebClient",
+        in: "Platform",
+        ["Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire"]
+    ),
     tests("Wire", in: "Protocols"),
     tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
@@ -242,7 +256,7 @@ let fuzzers: [Target] =
     : [
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
-        ("SMTPCommand", ["SMTP"]), ("SearchQuery", ["Storage"]),
+        ("SMTPCommand", ["SMTP"]), ("SearchQuery", ["Storage"]), ("IPAddress", ["Egress"]),
     ].map { name, modules in
         .executableTarget(
             name: "Fuzz\(name)",
