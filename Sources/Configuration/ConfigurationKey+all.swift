@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Egress
 internal import Wire
 
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + log + threads + passwords + shutdown + metrics + testing
+        general + listeners + tls + http + smtp + limits + resolver + egress + log + threads + passwords + shutdown
+        + metrics + testing
 
     package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
 
@@ -155,6 +157,58 @@ extension ConfigurationKey {
         ),
     ]
 
+    private static let resolver: [Self] = [
+        list(
+            "resolver.servers",
+            \.resolver.servers,
+            "Name servers to ask; empty: those of /etc/resolv.conf",
+            of: "addresses like 192.0.2.1 or [2001:db8::1]:53",
+            accepts: isNameServer
+        ),
+        integer(
+            "resolver.timeoutMilliseconds",
+            \.resolver.timeoutMilliseconds,
+            10...60_000,
+            "For a name server's answer; each further try waits twice as long"
+        ),
+        integer("resolver.tries", \.resolver.tries, 1...10, "Times that each name server is asked"),
+        integer(
+            "resolver.cacheSeconds",
+            \.resolver.cacheSeconds,
+            0...86_400,
+            "The longest an answer is kept, whatever its TTL"
+        ),
+    ]
+
+    private static let egress: [Self] = [
+        list(
+            "egress.allow",
+            \.egress.allow,
+            "Networks that may be connected to besides the Internet",
+            of: "networks like 10.0.0.0/8 or fd00::/8",
+            accepts: { IPNetwork($0.utf8) != nil }
+        ),
+        list(
+            "egress.deny",
+            \.egress.deny,
+            "Networks that may not, whatever else is said",
+            of: "networks like 10.0.0.0/8 or fd00::/8",
+            accepts: { IPNetwork($0.utf8) != nil }
+        ),
+        list(
+            "egress.webPorts",
+            \.egress.webPorts,
+            "Ports that web requests of ours may go to",
+            of: "ports like 443, 8000-8999 or any",
+            accepts: { EgressPolicy.ports($0.utf8) != nil }
+        ),
+        text(
+            "egress.caFile",
+            \.egress.caFile,
+            "Authorities to trust in web requests of ours, PEM; empty: the system's"
+        ),
+    ]
+
     private static let log: [Self] = [
         choice("log.level", \.log.level, "The least that is logged", reloadable: true),
         choice("log.format", \.log.format, "How a line looks"),
@@ -212,6 +266,20 @@ extension ConfigurationKey {
             && rest.utf8.allSatisfy {
                 ASCII.isLower($0) || ASCII.isDigit($0) || [0x2D, 0x2E, 0x3A, 0x5B, 0x5D].contains($0)
             }
+    }
+
+    /// An address, or one with a port behind it: `192.0.2.1`, `2001:db8::1`, `192.0.2.1:53`, `[2001:db8::1]:53`.
+    @Sendable private static func isNameServer(_ text: String) -> Bool {
+        let octets = Array(text.utf8)
+        if IPAddress(octets) != nil { return true }
+        guard let colon = octets.lastIndex(of: ASCII.colon),
+            StrictInteger.decimal(octets[(colon + 1)...], maximum: 65_535) ?? 0 > 0
+        else { return false }
+        let host = octets[..<colon]
+        guard host.first == ASCII.openBracket, host.last == ASCII.closeBracket else {
+            return IPAddress(host)?.width == 32
+        }
+        return IPAddress(host.dropFirst().dropLast())?.width == 128
     }
 
     /// The form alone; whether the machine has the address is seen when it is bound.

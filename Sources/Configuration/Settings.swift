@@ -22,6 +22,8 @@ package struct Settings: Sendable {
     package var http = HTTP()
     package var smtp = SMTP()
     package var limits = Limits()
+    package var resolver = Resolver()
+    package var egress = Egress()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -75,6 +77,26 @@ package struct Settings: Sendable {
         package var messageOctets = 64 << 20
         /// With less free on the disk than this, in octets, no mail is taken in.
         package var freeOctets = 128 << 20
+    }
+
+    package struct Resolver: Sendable, Equatable {
+        /// `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: the system's.
+        package var servers: [String] = []
+        package var timeoutMilliseconds = 2000
+        package var tries = 3
+        /// The longest an answer is kept, whatever its TTL.
+        package var cacheSeconds = 300
+    }
+
+    package struct Egress: Sendable, Equatable {
+        /// Networks, as `10.0.0.0/8`, that may be connected to besides the Internet.
+        package var allow: [String] = []
+        /// Networks that may not, whatever else is said.
+        package var deny: [String] = []
+        /// Ports of web requests: `443`, `8000-8999`, or `any`.
+        package var webPorts = ["80", "443", "8080", "8443"]
+        /// Authorities to trust in web requests, a PEM file; empty: the system's.
+        package var caFile = ""
     }
 
     package struct Log: Sendable, Equatable {

@@ -42,6 +42,16 @@ import Wire
         }
     }
 
+    @Test func networksPortsAndNameServersAreTaken() throws {
+        let settings = try resolve(
+            file: "egress:\n  allow: [10.0.0.0/8, 127.0.0.1, \"fd00::/8\"]\n  webPorts: [443, 8000-8999, any]\n",
+            environment: ["POSTERN_RESOLVER_SERVERS": "192.0.2.1,192.0.2.1:5353, 2001:db8::1,[2001:db8::1]:53"]
+        ).settings
+        #expect(settings.egress.allow == ["10.0.0.0/8", "127.0.0.1", "fd00::/8"])
+        #expect(settings.egress.webPorts == ["443", "8000-8999", "any"])
+        #expect(settings.resolver.servers == ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"])
+    }
+
     @Test func nothingGivenIsTheDefaults() throws {
         let configuration = try resolve()
         #expect(configuration.settings.listeners.http == "127.0.0.1:8025")
@@ -98,6 +108,22 @@ import Wire
         (
             "http:\n  corsOrigins: [app.example.com]",
             "postern.yaml:2: http.corsOrigins must be a list of origins like https://app.example.com"
+        ),
+        (
+            "egress:\n  allow: [10.0.0.1/8]",
+            "postern.yaml:2: egress.allow must be a list of networks like 10.0.0.0/8 or fd00::/8"
+        ),
+        (
+            "egress:\n  deny: [example.com]",
+            "postern.yaml:2: egress.deny must be a list of networks like 10.0.0.0/8 or fd00::/8"
+        ),
+        (
+            "egress:\n  webPorts: [0]",
+            "postern.yaml:2: egress.webPorts must be a list of ports like 443, 8000-8999 or any"
+        ),
+        (
+            "resolver:\n  servers: [\"192.0.2.1:0\"]",
+            "postern.yaml:2: resolver.servers must be a list of addresses like 192.0.2.1 or [2001:db8::1]:53"
         ),
         ("data:", "postern.yaml:1: data must be a path"),
         ("- a", "postern.yaml:1: the file must be a mapping of keys to values"),

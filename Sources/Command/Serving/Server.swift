@@ -36,6 +36,7 @@ final class Server: Sendable {
     private let store: Store
     private let search: SearchService
     private let workers: BlockingPool
+    private let outgoing: Outgoing
     private let tls: TLSServerContext?
     private let http: HTTPDoor
     private let listeners: [Listener]
@@ -60,6 +61,7 @@ final class Server: Sendable {
         store = foundation.store
         search = foundation.search
         workers = foundation.workers
+        outgoing = foundation.outgoing
         draining = foundation.draining
         logger = foundation.logs.logger("server")
         self.tls = tls
@@ -84,6 +86,7 @@ final class Server: Sendable {
         let workers: BlockingPool
         let tokens: TokenAuthenticator
         let intake: Intake
+        let outgoing: Outgoing
         /// Where every part adds what it counts.
         let metrics = MetricsRegistry()
         let draining = DrainFlag()
@@ -126,12 +129,13 @@ final class Server: Sendable {
         _ group: EventLoopGroup,
         _ store: Store
     ) throws -> Foundation {
+        let outgoing = try Outgoing(settings, loops: group.loops)
         let search = try SearchService(
             store: store,
             extractor: SearchText(quarantine: store.quarantine),
             logger: logs.logger("search")
         )
-        return Foundation(
+        let foundation = Foundation(
             settings: settings,
             logs: logs,
             clock: settings.clock,
@@ -140,8 +144,11 @@ final class Server: Sendable {
             search: search,
             workers: BlockingPool(name: "worker", threads: settings.threads.workers),
             tokens: TokenAuthenticator(rows: StoreTokens(store), clock: settings.clock),
-            intake: Intake(store: store)
+            intake: Intake(store: store),
+            outgoing: outgoing
         )
+        outgoing.report(to: foundation.metrics)
+        return foundation
     }
 
     private static func open(_ foundation: Foundation, _ scope: Scope) async throws -> Server {
@@ -246,6 +253,7 @@ final class Server: Sendable {
             logger.warning("some connections were cut off", metadata: ["after_s": "\(settings.shutdown.drainSeconds)"])
         }
         housekeeping.cancel()
+        Blocking.run(on: loop) { [outgoing] in await outgoing.stop() }
         workers.stop()
         search.stop()
         store.close()

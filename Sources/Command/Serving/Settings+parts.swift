@@ -2,12 +2,16 @@
 
 internal import API
 internal import Configuration
+internal import Egress
+internal import Files
 internal import HTTP
 internal import HTTPServer
 internal import MailTypes
+internal import Resolver
 internal import Runtime
 internal import Storage
 internal import Transport
+internal import WebClient
 
 /// What the parts are told, from what the operator set.
 extension Settings {
@@ -69,6 +73,33 @@ extension Settings {
 
     var httpListenerConfiguration: Listener.Configuration {
         Listener.Configuration(maximumPerClient: http.connectionsPerAddress)
+    }
+
+    var resolverConfiguration: ResolverConfiguration {
+        var configuration = ResolverConfiguration()
+        configuration.servers = resolver.servers
+        configuration.timeoutMilliseconds = resolver.timeoutMilliseconds
+        configuration.tries = resolver.tries
+        configuration.cacheSeconds = resolver.cacheSeconds
+        return configuration
+    }
+
+    /// Where connections of ours may go.
+    var egressPolicy: EgressPolicy {
+        var policy = EgressPolicy()
+        policy.allowed = egress.allow.compactMap { IPNetwork($0.utf8) }
+        policy.denied = egress.deny.compactMap { IPNetwork($0.utf8) }
+        policy.ports[.web] = egress.webPorts.compactMap { EgressPolicy.ports($0.utf8) }
+        return policy
+    }
+
+    func webClientConfiguration() throws -> WebClientConfiguration {
+        var configuration = WebClientConfiguration()
+        configuration.authoritiesPath = egress.caFile
+        guard egress.caFile.isEmpty || Files.exists(egress.caFile) else {
+            throw Server.Failure(description: "egress.caFile: there is no file \(egress.caFile)")
+        }
+        return configuration
     }
 
     func apiConfiguration(isDraining: @escaping @Sendable () -> Bool) -> APIConfiguration {
