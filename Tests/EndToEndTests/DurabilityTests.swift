@@ -43,6 +43,10 @@ import Testing
         expectPassed(try python("twins.py", "--keys", "8", "--twins", "12", "--kills", "2"))
     }
 
+    @Test func aQuarantinedMessageCanBeReadAgain() throws {
+        expectPassed(try python("quarantine.py"))
+    }
+
     @Test func aBackupIsAStateThatWas() throws {
         expectPassed(try python("backups.py", "--clients", "4", "--before", "0.7", "--backups", "1"))
     }

@@ -14,6 +14,9 @@ struct LocalApplication: HTTPApplication {
     static let verifyPath = "/local/verify"
     static let backupPath = "/local/backup"
     static let queuePath = "/local/queue"
+    static let quarantinePath = "/local/quarantine"
+    static let quarantineBodyPath = "/local/quarantine/body"
+    static let quarantineReleasePath = "/local/quarantine/release"
 
     func handle(_ exchange: HTTPExchange) async throws {
         let path = String(decoding: Array(exchange.path), as: UTF8.self)
@@ -21,11 +24,18 @@ struct LocalApplication: HTTPApplication {
         case Self.verifyPath: try await onPost(exchange, verify)
         case Self.backupPath: try await onPost(exchange, backUp)
         case Self.queuePath: try await onPost(exchange, changeQueue)
+        case Self.quarantinePath: try await onPost(exchange, listQuarantine)
+        case Self.quarantineBodyPath: try await onPost(exchange, type: "application/octet-stream", quarantinedOctets)
+        case Self.quarantineReleasePath: try await onPost(exchange, releaseQuarantined)
         default: try await api.handle(exchange)
         }
     }
 
-    private func onPost(_ exchange: HTTPExchange, _ body: (HTTPExchange) async throws -> ByteBuffer) async throws {
+    private func onPost(
+        _ exchange: HTTPExchange,
+        type: StaticString = "application/json",
+        _ body: (HTTPExchange) async throws -> ByteBuffer
+    ) async throws {
         guard exchange.method == .post else {
             throw HTTPProblem(.methodNotAllowed, "method_not_allowed", "It is started with POST.")
         }
@@ -37,11 +47,11 @@ struct LocalApplication: HTTPApplication {
         } catch let error as StoreError {
             throw HTTPProblem(.serviceUnavailable, "store_unavailable", "\(error)")
         }
-        try await exchange.respond(HTTPResponse(.ok, contentType: "application/json"), body: answer)
+        try await exchange.respond(HTTPResponse(.ok, contentType: type), body: answer)
     }
 
     /// The members of the body, an object.
-    private func members(_ exchange: HTTPExchange) async throws -> JSONObject? {
+    func members(_ exchange: HTTPExchange) async throws -> JSONObject? {
         let octets = try await exchange.collectBody(limit: 1 << 16)
         return octets.isEmpty ? nil : (try? JSONValue(parsing: octets.span))?.object
     }

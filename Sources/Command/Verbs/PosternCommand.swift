@@ -12,7 +12,7 @@ package struct PosternCommand: ParsableCommand {
         abstract: "A self-hosted HTTP and JSON gateway over mail.",
         subcommands: [
             ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, BackupVerb.self, RestoreVerb.self,
-            VerifyVerb.self, QueueVerb.self, HealthcheckVerb.self, ConfigVerb.self,
+            VerifyVerb.self, QueueVerb.self, QuarantineVerb.self, HealthcheckVerb.self, ConfigVerb.self,
         ]
     )
 

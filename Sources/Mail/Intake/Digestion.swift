@@ -9,28 +9,48 @@ import Wire
 enum Digestion {
     private static let pieceOctets: Int64 = 64 << 10
 
+    /// What is read from octets.
+    struct Reading {
+        let envelope: Envelope
+        let summary: [UInt8]
+        let detail: [UInt8]
+        let layout: MIMELayout
+        let hasAttachments: Bool
+    }
+
     static func digest(_ body: SpooledBody, reader: BodyReader, wasNormalised: Bool) throws -> TakenMessage {
+        let reading = try read(reader, wasNormalised: wasNormalised)
+        let envelope = reading.envelope
+        let content = NewContent(
+            summary: reading.summary,
+            detail: reading.detail,
+            layout: reading.layout.encoded(),
+            messageID: envelope.messageID.map { Array($0.utf8) },
+            references: references(of: envelope),
+            baseSubject: BaseSubject.of(envelope.subject ?? ""),
+            hasAttachments: reading.hasAttachments,
+            body: body
+        )
+        return TakenMessage(content: content, envelope: envelope)
+    }
+
+    static func read(_ reader: BodyReader, wasNormalised: Bool) throws -> Reading {
         let message = try parse(reader)
         let layout = message.layout()
         let hasAttachments = message.hasAttachments
         var defects = message.defects
         if wasNormalised { defects.append(MIMEDefect(.lineEndsNormalised)) }
-        let envelope = message.envelope
-        let content = NewContent(
+        return Reading(
+            envelope: message.envelope,
             summary: SummaryWriter.members(
-                envelope,
+                message.envelope,
                 preview: try Preview.make(layout, body: reader),
                 hasAttachments: hasAttachments
             ),
             detail: DetailWriter.members(message, roles: layout.parts.map(\.role), defects: defects),
-            layout: layout.encoded(),
-            messageID: envelope.messageID.map { Array($0.utf8) },
-            references: references(of: envelope),
-            baseSubject: BaseSubject.of(envelope.subject ?? ""),
-            hasAttachments: hasAttachments,
-            body: body
+            layout: layout,
+            hasAttachments: hasAttachments
         )
-        return TakenMessage(content: content, envelope: envelope)
     }
 
     private static func parse(_ reader: BodyReader) throws -> MIMEMessage {

@@ -9,9 +9,12 @@ import Wire
 /// Reads the words of stored messages for the search index: its header is read again, its texts by the layout.
 ///
 /// HTML is parsed here that was not when the message came in; so this too is guarded, by a hash of what the store keeps of
-/// the message: a crash here leaves the message without body words, and does not repeat.
+/// the message. Nobody waits for it, and any end of the process may meet it: so only the third one leaves the message without
+/// words, and a reading that succeeds forgets those before.
 package struct SearchText: SearchTextExtractor {
     private let quarantine: QuarantineSlots
+    /// Ends of the process after which a message is no longer read.
+    private static let strikes = 3
 
     package init(quarantine: QuarantineSlots) { self.quarantine = quarantine }
 
@@ -22,11 +25,15 @@ package struct SearchText: SearchTextExtractor {
             return SearchableText()
         }
         let digest = Digest.sha256(content.summary + content.detail + content.layout)
-        guard let key = BodyHash(octets: digest), !quarantine.isQuarantined(key) else { return SearchableText() }
-        return try quarantine.guarding(key) { try read(layout, of: content.body) }
+        guard let key = BodyHash(octets: digest), quarantine.strikes(of: key) < Self.strikes else {
+            return SearchableText()
+        }
+        let text = try quarantine.guarding(key) { try Self.read(layout, of: content.body) }
+        if quarantine.strikes(of: key) > 0 { try quarantine.release(key) }
+        return text
     }
 
-    private func read(_ layout: MIMELayout, of body: BodyReader) throws -> SearchableText {
+    static func read(_ layout: MIMELayout, of body: BodyReader) throws -> SearchableText {
         var text = SearchableText()
         try readHeader(layout, of: body, into: &text)
         text.body = try bodyText(layout, of: body)
@@ -35,7 +42,7 @@ package struct SearchText: SearchTextExtractor {
         return text
     }
 
-    private func readHeader(_ layout: MIMELayout, of body: BodyReader, into text: inout SearchableText) throws {
+    private static func readHeader(_ layout: MIMELayout, of body: BodyReader, into text: inout SearchableText) throws {
         guard let header = layout.parts.first?.headerRange else { return }
         var octets = ByteBuffer()
         let longest = Int64(MIMELimits.standard.headerOctets * 2)
@@ -48,7 +55,7 @@ package struct SearchText: SearchTextExtractor {
         text.bcc = words(envelope.bcc)
     }
 
-    private func words(_ addresses: [MailAddress]) -> [UInt8] {
+    private static func words(_ addresses: [MailAddress]) -> [UInt8] {
         Array(
             addresses.map { [$0.name, $0.address, $0.group].compactMap(\.self).joined(separator: " ") }.joined(
                 separator: " "
@@ -57,7 +64,7 @@ package struct SearchText: SearchTextExtractor {
     }
 
     /// The plain texts; where there are none, what the HTML says.
-    private func bodyText(_ layout: MIMELayout, of body: BodyReader) throws -> [UInt8] {
+    private static func bodyText(_ layout: MIMELayout, of body: BodyReader) throws -> [UInt8] {
         var text: [UInt8] = []
         for part in layout.text where text.count < Self.maximumBodyOctets {
             if !text.isEmpty { text.append(ASCII.lf) }

@@ -58,6 +58,8 @@ def main():
     client = server.client()
     wrong = [line for box in all_boxes for line in box.compare(client)]
     claims.check("in the end all of it is there, once", not wrong, wrong[:5])
+    unfound = [name for box in all_boxes for name in box.unfound(client)]
+    claims.check("in the end all of it is found by its words", not unfound, (len(unfound), unfound[:5]))
     sink = [item["subject"] for item in client.items("/v1/accounts/sink/messages?folder=inbox&fields=subject")]
     sent = {m.name for box in all_boxes for m in box.messages.values() if m.folder == "sent" and not m.gone}
     claims.check("each message sent arrived once", len(sink) == len(set(sink)) and sent <= set(sink),

@@ -20,6 +20,8 @@ class Message:
 
     def __init__(self, name, folder):
         self.name, self.folder, self.flags, self.gone = name, folder, set(), False
+        # Those that were sent have a text of their own.
+        self.has_fox = folder == "inbox"
         self.id = None
         self.pending = None
         self.certain = False
@@ -59,6 +61,12 @@ class Mailbox:
             self.settle(message, found)
         wrong += [f"{name} came from nowhere" for name in seen]
         return wrong
+
+    def unfound(self, client):
+        """Messages whose words are not found, though they are there."""
+        found = {item["subject"] for item in client.items(f"/v1/accounts/{self.alias}/messages?fields=subject&q=fox", limit=100)}
+        wanted = {message.name for message in self.messages.values() if message.certain and not message.gone and message.has_fox}
+        return sorted(wanted - found)
 
     @staticmethod
     def may_be_missing(message):

@@ -25,6 +25,8 @@ package enum EventType: String, CaseIterable, Hashable, Sendable {
     case messageCancelled = "message.cancelled"
     case messageBounced = "message.bounced"
     case messageQuarantined = "message.quarantined"
+    /// It was read after all: it has another content and thread.
+    case messageUnquarantined = "message.unquarantined"
     /// A message that came late showed two threads to be one.
     case threadMerged = "thread.merged"
     case folderCreated = "folder.created"

@@ -17,14 +17,21 @@ extension StoreView {
 extension Contents where View == Transaction {
     /// The content of these octets in the account: the one it has already, or a new one with its thread.
     func store(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey) {
+        // One that was read, where an unread one is there still.
         let known: (ContentKey, ThreadKey)? = try connection.first(
             """
             SELECT c.pk, c.thread FROM bodies b CROSS JOIN contents c ON c.body = b.pk AND c.account = ?1 WHERE b.hash = ?2
+            ORDER BY c.is_quarantined LIMIT 1
             """,
             account,
             new.hash.octets
         ) { ($0.key(0), $0.key(1)) }
         if let known { return known }
+        return try insert(new, in: account)
+    }
+
+    /// A new content, whatever there is already.
+    func insert(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey) {
         let body = try view.retainBody(new.body)
         let thread = try view.threads.assign(new, in: account)
         try connection.run(

@@ -261,7 +261,7 @@ extension Messages where View == Transaction {
     }
 
     /// The message as it is now; throws when it is gone or was changed after `ifModseq`.
-    private func existing(_ message: MessageRow, ifModseq: UInt64? = nil) throws -> MessageRow {
+    func existing(_ message: MessageRow, ifModseq: UInt64? = nil) throws -> MessageRow {
         let row = try connection.first(
             built: MessageRow.select + " WHERE m.account = ?1 AND m.pk = ?2",
             [message.account, message.key]
@@ -290,7 +290,7 @@ extension Messages where View == Transaction {
         return place
     }
 
-    private func countFolder(
+    func countFolder(
         _ folder: FolderKey,
         of account: AccountKey,
         total: Int64,
@@ -310,7 +310,7 @@ extension Messages where View == Transaction {
         try view.touch(folder, of: account)
     }
 
-    private func folderID(_ folder: FolderKey, of account: AccountKey) throws -> FolderID {
+    func folderID(_ folder: FolderKey, of account: AccountKey) throws -> FolderID {
         let id: FolderID? = try connection.first(
             "SELECT id FROM folders WHERE account = ?1 AND pk = ?2",
             account,

@@ -18,6 +18,31 @@ import Testing
         try #require(BodyHash(octets: [UInt8](repeating: octet, count: 32)))
     }
 
+    @Test func whatIsReleasedIsReadAgainAndGuardedAgain() throws {
+        let dying = try open()
+        _ = try dying.enter(hash(1))
+        _ = try dying.enter(hash(2))
+        let next = try open()
+        try next.release(hash(1))
+        try next.release(hash(9))
+        #expect(try !next.isQuarantined(hash(1)) && next.isQuarantined(hash(2)))
+        let later = try open()
+        #expect(try !later.isQuarantined(hash(1)) && later.isQuarantined(hash(2)))
+        _ = try later.enter(hash(1))
+        #expect(try open().isQuarantined(hash(1)))
+    }
+
+    @Test func strikesAreCountedUpToThree() throws {
+        for strikes in [1, 2, 3, 3] {
+            _ = try open().enter(hash(1))
+            _ = try open().enter(hash(2))
+            #expect(try open().strikes(of: hash(1)) == strikes)
+        }
+        let slots = try open()
+        try slots.release(hash(1))
+        #expect(try open().strikes(of: hash(1)) == 0)
+    }
+
     @Test func whatWasLeftIsNotFound() throws {
         let slots = try open()
         let slot = try slots.enter(hash(1))
