@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// A name server for tests, on a port of 127.0.0.1, that answers from a script (RFC 1035 §4 over UDP).
+/// A name server for tests, on a loopback address, that answers from a script (RFC 1035 §4 over UDP).
 package final class DNSResponder: @unchecked Sendable {
     // Sound: what changes is under the lock.
     package struct Question: Hashable, Sendable {
@@ -29,13 +29,15 @@ package final class DNSResponder: @unchecked Sendable {
     private let lock = NSLock()
     private var counts: [Question: Int] = [:]
 
-    package init(_ script: @escaping Script) throws {
+    /// On any free port of 127.0.0.1, or on this port of another loopback address.
+    package init(address text: String = "127.0.0.1", port: UInt16 = 0, _ script: @escaping Script) throws {
         self.script = script
         descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
         guard descriptor >= 0 else { throw POSIXError(.EMFILE) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, text, &address.sin_addr)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let descriptor = descriptor
         let status = withUnsafeMutablePointer(to: &address) { pointer in
@@ -44,7 +46,7 @@ package final class DNSResponder: @unchecked Sendable {
             }
         }
         guard status else { throw POSIXError(.EADDRNOTAVAIL) }
-        port = UInt16(bigEndian: address.sin_port)
+        self.port = UInt16(bigEndian: address.sin_port)
         Thread.detachNewThread { [self] in serve() }
     }
 

@@ -19,6 +19,9 @@ final class LoopResolver: @unchecked Sendable {
     private var questions: [String: Question] = [:]
     private var cache: AnswerCache
     private var isStopped = false
+    /// The system's servers as the channel has them, and when that was last compared.
+    private var systemStamp: FileStamp?
+    private var systemCheck: UInt64 = 0
 
     init(_ configuration: ResolverConfiguration, _ loop: EventLoop) {
         self.configuration = configuration
@@ -108,21 +111,33 @@ final class LoopResolver: @unchecked Sendable {
     private static let isLibraryReady = ares_library_init(ARES_LIB_INIT_ALL) == 0
 
     private func openChannel() -> ares_channel? {
+        closeOutdatedChannel()
         if let channel { return channel }
         guard Self.isLibraryReady, !isStopped else { return nil }
+        systemStamp = FileStamp(configuration.systemPath)
+        systemCheck = loop.now
         var options = ares_options()
         options.flags = ARES_FLAG_NOSEARCH
         options.timeout = Int32(clamping: configuration.timeoutMilliseconds)
         options.tries = Int32(clamping: configuration.tries)
+        options.udp_port = configuration.port
+        options.tcp_port = configuration.port
         options.sock_state_cb = { data, descriptor, readable, writable in
             guard let data else { return }
             let resolver = Unmanaged<LoopResolver>.fromOpaque(data).takeUnretainedValue()
             resolver.watch(descriptor, read: readable != 0, write: writable != 0)
         }
         options.sock_state_cb_data = Unmanaged.passUnretained(self).toOpaque()
-        let mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB
+        let mask =
+            ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_UDP_PORT
+            | ARES_OPT_TCP_PORT | ARES_OPT_RESOLVCONF
         var made: ares_channel?
-        guard ares_init_options(&made, &options, mask) == 0, let made else { return nil }
+        var path = configuration.systemPath.utf8CString.map { $0 }
+        let status = path.withUnsafeMutableBufferPointer { path in
+            options.resolvconf_path = path.baseAddress
+            return ares_init_options(&made, &options, mask)
+        }
+        guard status == 0, let made else { return nil }
         if !configuration.servers.isEmpty {
             guard ares_set_servers_ports_csv(made, configuration.servers.joined(separator: ",")) == 0 else {
                 ares_destroy(made)
@@ -131,6 +146,19 @@ final class LoopResolver: @unchecked Sendable {
         }
         channel = made
         return made
+    }
+
+    /// c-ares reads the system's servers once.
+    ///
+    /// Only between questions: those on their way would be lost with the channel.
+    private func closeOutdatedChannel() {
+        guard configuration.servers.isEmpty, questions.isEmpty, let current = channel,
+            loop.now &- systemCheck >= UInt64(configuration.systemCheckMilliseconds) &* 1_000_000
+        else { return }
+        systemCheck = loop.now
+        guard FileStamp(configuration.systemPath) != systemStamp else { return }
+        channel = nil
+        ares_destroy(current)
     }
 
     /// c-ares tells what it waits for; nothing means that it is about to close the descriptor.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Egress
+import Foundation
 import Runtime
 import Sockets
 import TestSupport
@@ -159,6 +160,31 @@ private func outcome(_ resolver: NameResolver, _ name: String, milliseconds: Int
             return [await waiting.value, await outcome(resolver, "other.example")]
         }
         #expect(found == ["\(ResolverError.cancelled)", "\(ResolverError.cancelled)"])
+    }
+
+    @Test func serversThatTheSystemChangesAreAskedFromThenOn() async throws {
+        let path = "\(FileManager.default.temporaryDirectory.path)/\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let second = try DNSResponder(address: "127.0.0.2") { _, _ in .addresses(["192.0.2.2"]) }
+        let first = try DNSResponder(address: "127.0.0.1", port: second.port) { _, _ in .addresses(["192.0.2.1"]) }
+        var configuration = ResolverConfiguration()
+        configuration.systemPath = path
+        configuration.systemCheckMilliseconds = 0
+        configuration.port = second.port
+        try Data("nameserver 127.0.0.1\n".utf8).write(to: URL(fileURLWithPath: path))
+        let group = try EventLoopGroup(count: 1)
+        let resolver = NameResolver(configuration, loops: group.loops)
+        let found = try await Task(executorPreference: group.loops[0]) {
+            var found = [await outcome(resolver, "a.example")]
+            try Data("nameserver 127.0.0.2\n# changed\n".utf8).write(to: URL(fileURLWithPath: path))
+            found.append(await outcome(resolver, "a.example"))
+            return found
+        }.value
+        await resolver.stop()
+        group.stop()
+        first.stop()
+        second.stop()
+        #expect(found == ["192.0.2.1", "192.0.2.2"])
     }
 
     @Test func theHostsFileIsRead() async throws {
