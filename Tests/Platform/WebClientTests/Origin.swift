@@ -20,6 +20,7 @@ final class Origin: Sendable {
         var authoritiesPath = ""
         var client = WebClientConfiguration()
         var tls: TLSServerContext?
+        var address = SocketAddress.loopback(port: 0)
         /// Names besides `origin.test`, which is 127.0.0.1.
         var script: DNSResponder.Script = { _, _ in .code(3) }
     }
@@ -52,7 +53,7 @@ final class Origin: Sendable {
         loop = group.loops[0]
         let log = Log()
         self.log = log
-        listener = try Listener.bind(.loopback(port: 0), loops: [group.loops[1]], tls: setup.tls) { connection in
+        listener = try Listener.bind(setup.address, loops: [group.loops[1]], tls: setup.tls) { connection in
             await Self.serve(connection, log)
         }
         responder = try DNSResponder { question, turn in

@@ -69,6 +69,49 @@ import Testing
         #expect(text == "429 no")
     }
 
+    private static let hasIPv6: Bool = {
+        let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_addr.__in6_u.__u6_addr8.15 = 1
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) == 0
+            }
+        }
+    }()
+
+    @Test(.enabled(if: hasIPv6, "this machine has no ::1"))
+    func aServerOfIPv6IsCalledByNameAndByAddress() async throws {
+        var setup = Origin.Setup()
+        setup.allowed = ["::1"]
+        setup.address = try SocketAddress(parsing: "[::1]:0")
+        // Nobody listens at the name's other address.
+        setup.script = { question, _ in
+            question.name == "six.test" ? .addresses(["::1", "127.0.0.2"], ttl: 60) : .code(3)
+        }
+        let responses = try await Origin.run(setup) { origin in
+            var responses: [WebResponse] = []
+            for host in ["six.test", "[::1]", "six.test"] {
+                responses.append(try await origin.clients.send(WebRequest("GET", origin.url("/429", host: host))))
+            }
+            return responses
+        }
+        #expect(responses.map(\.status) == [429, 429, 429])
+        #expect(responses.map(\.isReused) == [false, false, true])
+        #expect(responses[0].peer == .v6(1))
+    }
+
+    @Test func anAddressThatDoesNotAnswerIsFollowedByTheNext() async throws {
+        var setup = Origin.Setup()
+        setup.script = { question, _ in
+            question.name == "two.test" ? .addresses(["127.0.0.2", "127.0.0.1"], ttl: 60) : .code(3)
+        }
+        let text = try await Origin.run(setup) { await $0.outcome(WebRequest("GET", $0.url("/429", host: "two.test"))) }
+        #expect(text == "429 no")
+    }
+
     @Test func aNameThatMovesInsideIsNotFollowedThere() async throws {
         var setup = Origin.Setup()
         setup.allowed = ["127.0.0.1/32"]

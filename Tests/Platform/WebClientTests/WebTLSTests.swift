@@ -10,8 +10,11 @@ import Testing
 /// Servers have to prove who they are.
 @Suite struct WebTLSTests {
     /// A server that is `origin.test`, and whom the client trusts: nobody but it, or the system's authorities.
-    private func setup(isTrusted: Bool, _ folder: URL) throws -> Origin.Setup {
-        let (certificate, key) = try TLSServerContext.makeSelfSigned(hostnames: ["origin.test", "127.0.0.1"])
+    private func setup(isTrusted: Bool, days: Int = 30, _ folder: URL) throws -> Origin.Setup {
+        let (certificate, key) = try TLSServerContext.makeSelfSigned(
+            hostnames: ["origin.test", "127.0.0.1"],
+            days: days
+        )
         var setup = Origin.Setup()
         setup.tls = try TLSServerContext(certificateChainPEM: certificate, privateKeyPEM: key)
         setup.script = { question, _ in question.name == "other.test" ? .addresses(["127.0.0.1"]) : .code(3) }
@@ -76,6 +79,19 @@ import Testing
             return
         }
         #expect(seen == 0)
+    }
+
+    @Test func aCertificateThatHasExpiredIsNotTaken() async throws {
+        let error = try await withFolder { folder in
+            try await Origin.run(try setup(isTrusted: true, days: -1, folder)) { origin in
+                await origin.error(WebRequest("GET", origin.url("/429", scheme: "https")))
+            }
+        }
+        guard case .tlsFailed(let reason) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("expired"))
     }
 
     @Test func aHandshakeThatNeverEndsTimesOut() async throws {
