@@ -6,8 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + resolver + egress + log + threads + passwords + shutdown
-        + metrics + testing
+        general + listeners + tls + http + smtp + limits + mime + resolver + egress + log + threads + passwords
+        + shutdown + metrics + testing
 
     package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
 
@@ -207,6 +207,10 @@ extension ConfigurationKey {
             \.egress.caFile,
             "Authorities to trust in web requests of ours, PEM; empty: the system's"
         ),
+    ]
+
+    private static let mime: [Self] = [
+        truth("mime.uudecode", \.mime.uudecode, "Decode parts encoded as x-uuencode in mail that comes in")
     ]
 
     private static let log: [Self] = [

@@ -24,6 +24,7 @@ package struct Settings: Sendable {
     package var limits = Limits()
     package var resolver = Resolver()
     package var egress = Egress()
+    package var mime = MIME()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -97,6 +98,11 @@ package struct Settings: Sendable {
         package var webPorts = ["80", "443", "8080", "8443"]
         /// Authorities to trust in web requests, a PEM file; empty: the system's.
         package var caFile = ""
+    }
+
+    package struct MIME: Sendable, Equatable {
+        /// Whether parts encoded as `x-uuencode` are decoded in messages that come in from now on.
+        package var uudecode = false
     }
 
     package struct Log: Sendable, Equatable {

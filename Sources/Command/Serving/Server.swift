@@ -144,7 +144,7 @@ final class Server: Sendable {
             search: search,
             workers: BlockingPool(name: "worker", threads: settings.threads.workers),
             tokens: TokenAuthenticator(rows: StoreTokens(store), clock: settings.clock),
-            intake: Intake(store: store),
+            intake: Intake(store: store, limits: settings.mimeLimits),
             outgoing: outgoing
         )
         outgoing.report(to: foundation.metrics)

@@ -6,6 +6,7 @@ internal import Egress
 internal import Files
 internal import HTTP
 internal import HTTPServer
+internal import MIME
 internal import MailTypes
 internal import Resolver
 internal import Runtime
@@ -114,6 +115,13 @@ extension Settings {
             case .anyone: .anyone
             }
         return configuration
+    }
+
+    /// How much of a message is looked into.
+    var mimeLimits: MIMELimits {
+        var limits = MIMELimits.standard
+        limits.decodesUUEncode = mime.uudecode
+        return limits
     }
 
     /// The clock of everything that is stored or scheduled.

@@ -18,8 +18,13 @@ enum Digestion {
         let hasAttachments: Bool
     }
 
-    static func digest(_ body: SpooledBody, reader: BodyReader, wasNormalised: Bool) throws -> TakenMessage {
-        let reading = try read(reader, wasNormalised: wasNormalised)
+    static func digest(
+        _ body: SpooledBody,
+        reader: BodyReader,
+        limits: MIMELimits,
+        wasNormalised: Bool
+    ) throws -> TakenMessage {
+        let reading = try read(reader, limits: limits, wasNormalised: wasNormalised)
         let envelope = reading.envelope
         let content = NewContent(
             summary: reading.summary,
@@ -34,8 +39,8 @@ enum Digestion {
         return TakenMessage(content: content, envelope: envelope)
     }
 
-    static func read(_ reader: BodyReader, wasNormalised: Bool) throws -> Reading {
-        let message = try parse(reader)
+    static func read(_ reader: BodyReader, limits: MIMELimits, wasNormalised: Bool) throws -> Reading {
+        let message = try parse(reader, limits: limits)
         let layout = message.layout()
         let hasAttachments = message.hasAttachments
         var defects = message.defects
@@ -53,8 +58,8 @@ enum Digestion {
         )
     }
 
-    private static func parse(_ reader: BodyReader) throws -> MIMEMessage {
-        var parser = MIMEParser()
+    private static func parse(_ reader: BodyReader, limits: MIMELimits) throws -> MIMEMessage {
+        var parser = MIMEParser(limits: limits)
         var start: Int64 = 0
         while start < reader.size {
             var piece = ByteBuffer()

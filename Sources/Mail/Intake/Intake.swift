@@ -34,8 +34,13 @@ package struct TakenMessage: Sendable {
 /// Takes in the octets of messages from every door: line ends, spool, one guarded parse, and out of it what the store keeps.
 package struct Intake: Sendable {
     private let store: Store
+    private let limits: MIMELimits
 
-    package init(store: Store) { self.store = store }
+    /// - Parameter limits: how much of a message is looked into.
+    package init(store: Store, limits: MIMELimits = .standard) {
+        self.store = store
+        self.limits = limits
+    }
 
     /// A message about to come.
     ///
@@ -47,7 +52,8 @@ package struct Intake: Sendable {
         return IncomingMessage(
             spool: Spool(files: store.bodies, pool: store.blocking, limit: limit),
             door: door,
-            store: store
+            store: store,
+            limits: limits
         )
     }
 
@@ -65,11 +71,13 @@ package struct Intake: Sendable {
 package final class IncomingMessage {
     private let spool: Spool
     private let store: Store
+    private let limits: MIMELimits
     private var normaliser: LineEndNormaliser?
 
-    init(spool: Spool, door: IntakeDoor, store: Store) {
+    init(spool: Spool, door: IntakeDoor, store: Store, limits: MIMELimits) {
         self.spool = spool
         self.store = store
+        self.limits = limits
         normaliser = door == .normalising ? LineEndNormaliser() : nil
     }
 
@@ -94,25 +102,29 @@ package final class IncomingMessage {
             try spool.append(rest.bytes)
         }
         let wasNormalised = normaliser?.changed ?? false
-        return try await store.digest(try await spool.finish(), wasNormalised: wasNormalised)
+        return try await store.digest(try await spool.finish(), limits: limits, wasNormalised: wasNormalised)
     }
 }
 
 extension Store {
     /// Reads spooled octets, unless a parse of them once ended the process.
-    fileprivate func digest(_ body: SpooledBody, wasNormalised: Bool) async throws -> TakenMessage {
+    fileprivate func digest(
+        _ body: SpooledBody,
+        limits: MIMELimits,
+        wasNormalised: Bool
+    ) async throws -> TakenMessage {
         guard !quarantine.isQuarantined(body.hash) else { return Digestion.quarantined(body) }
         let reader = try body.reader()
         let quarantine = quarantine
         // What is in memory is parsed where we are; what is in a file would block the loop.
         guard !reader.isInMemory else {
             return try quarantine.guarding(body.hash) {
-                try Digestion.digest(body, reader: reader, wasNormalised: wasNormalised)
+                try Digestion.digest(body, reader: reader, limits: limits, wasNormalised: wasNormalised)
             }
         }
         return try await blocking.run {
             try quarantine.guarding(body.hash) {
-                try Digestion.digest(body, reader: reader, wasNormalised: wasNormalised)
+                try Digestion.digest(body, reader: reader, limits: limits, wasNormalised: wasNormalised)
             }
         }
     }
@@ -120,6 +132,6 @@ extension Store {
 
 extension Intake: MessageReading {
     package func read(_ body: SpooledBody) async throws -> NewContent {
-        try await store.digest(body, wasNormalised: false).content
+        try await store.digest(body, limits: limits, wasNormalised: false).content
     }
 }

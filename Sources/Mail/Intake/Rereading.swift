@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MIME
 import Runtime
 package import Storage
 import Wire
@@ -11,7 +12,7 @@ package enum Rereading {
     /// For a process whose end is no loss.
     package static func attempt(_ octets: [UInt8]) throws {
         let reader = BodyReader(octets)
-        let reading = try Digestion.read(reader, wasNormalised: false)
+        let reading = try Digestion.read(reader, limits: .standard, wasNormalised: false)
         _ = try SearchText.read(reading.layout, of: reader)
     }
 

@@ -34,6 +34,11 @@ package struct BodyDecoder: Sendable {
         }
     }
 
+    /// Whether what came cannot be what the encoding makes, though it was said to be.
+    package var isNotEncoded: Bool {
+        if case .base64(let stream) = method { stream.isNotBase64 } else { false }
+    }
+
     /// Appends what `input` encodes, as far as it is complete.
     package mutating func decode(_ input: Span<UInt8>, into output: inout ByteBuffer) {
         switch method {
@@ -79,7 +84,11 @@ package struct BodyDecoder: Sendable {
 }
 
 /// RFC 2045 §6.8: octets outside the alphabet are skipped; padding ends a run and its line, and another may follow.
+///
+/// Where the first line has such octets before any padding, it is something else than base64.
 private struct Base64Stream {
+    private(set) var isNotBase64 = false
+    private var isInFirstLine = true
     /// Behind padding, until the line ends.
     private var isBehindPadding = false
     private var group: UInt32 = 0
@@ -108,9 +117,13 @@ private struct Base64Stream {
                 }
             } else if byte == ASCII.equals {
                 isBehindPadding = digits >= 2
+                isInFirstLine = false
                 endRun(into: &output)
+            } else if byte == ASCII.lf {
+                isInFirstLine = false
             } else if !ASCII.isWhitespace(byte) {
                 sawMalformed = true
+                if isInFirstLine { isNotBase64 = true }
             }
         }
     }

@@ -12,6 +12,10 @@ import Wire
 /// A line that begins with a delimiter is one, whatever follows (RFC 2046 §5.1.1). Where it begins with several, the longest
 /// counts, so that one boundary may be the beginning of another.
 ///
+/// A multipart whose end has not come when a delimiter of one around it does is over (RFC 2046 §5.1.2). A line that is
+/// nothing but its delimiter is no content even so: it delimits parts of the multipart that ended it. Its boundary is
+/// a stray one there.
+///
 /// Boundaries are kept in order, so that a line is read once however many there are: those that begin as the line does
 /// are always neighbours, and become fewer with each octet.
 struct BoundarySet {
@@ -20,7 +24,9 @@ struct BoundarySet {
         let level: Int
         let isClose: Bool
         /// Whether something other than blanks follows.
-        let hasTrailingText: Bool
+        var hasTrailingText = false
+        /// Whether the boundary is that of a multipart which the one concerned has ended.
+        var isStray = false
     }
 
     private struct Entry {
@@ -28,7 +34,9 @@ struct BoundarySet {
         /// Multiparts that have it and whose end has not come, innermost last.
         var waiting: [Int]
         /// Multiparts that have it and are open, those included that only have an epilogue left.
-        var holders = 1
+        var holders = 0
+        /// Multiparts where it is a stray one, innermost last.
+        var strayIn: [Int] = []
     }
 
     private var entries: [Entry] = []
@@ -37,11 +45,7 @@ struct BoundarySet {
 
     /// Adds the boundary of the multipart at that level, and says whether one around it waits for the same.
     mutating func insert(_ boundary: [UInt8], level: Int) -> Bool {
-        let place = self.place(of: boundary)
-        guard place < entries.count, entries[place].boundary == boundary else {
-            entries.insert(Entry(boundary: boundary, waiting: [level]), at: place)
-            return false
-        }
+        let place = placeMade(for: boundary)
         let isRepeated = !entries[place].waiting.isEmpty
         entries[place].waiting.append(level)
         entries[place].holders += 1
@@ -61,7 +65,36 @@ struct BoundarySet {
         let place = self.place(of: boundary)
         guard place < entries.count, entries[place].boundary == boundary else { return }
         entries[place].holders -= 1
-        if entries[place].holders == 0 { entries.remove(at: place) }
+        removeIfUnused(place)
+    }
+
+    /// The boundary becomes a stray one in the multipart of that level; says whether it was not yet.
+    mutating func insertStray(_ boundary: [UInt8], level: Int) -> Bool {
+        let place = placeMade(for: boundary)
+        let before = entries[place].strayIn.lastIndex { $0 <= level }
+        if let before, entries[place].strayIn[before] == level { return false }
+        entries[place].strayIn.insert(level, at: before.map { $0 + 1 } ?? 0)
+        return true
+    }
+
+    mutating func removeStray(_ boundary: [UInt8], level: Int) {
+        let place = self.place(of: boundary)
+        guard place < entries.count, entries[place].boundary == boundary else { return }
+        entries[place].strayIn.removeAll { $0 == level }
+        removeIfUnused(place)
+    }
+
+    private mutating func removeIfUnused(_ place: Int) {
+        if entries[place].holders == 0, entries[place].strayIn.isEmpty { entries.remove(at: place) }
+    }
+
+    /// The place of the boundary's entry.
+    private mutating func placeMade(for boundary: [UInt8]) -> Int {
+        let place = self.place(of: boundary)
+        if place == entries.count || entries[place].boundary != boundary {
+            entries.insert(Entry(boundary: boundary, waiting: []), at: place)
+        }
+        return place
     }
 
     /// The first entry that does not come before the boundary.
@@ -87,7 +120,12 @@ struct BoundarySet {
         let opening = found.opening.flatMap { entries[$0].waiting.last }
         let closing = found.closing.flatMap { entries[$0].waiting.last }
         if let level = [opening, closing].compactMap({ $0 }).max() {
-            return Match(level: level, isClose: level != opening, hasTrailingText: false)
+            return Match(level: level, isClose: level != opening)
+        }
+        let strayOpening = found.opening.flatMap { entries[$0].strayIn.last }
+        let strayClosing = found.closing.flatMap { entries[$0].strayIn.last }
+        if let level = [strayOpening, strayClosing].compactMap({ $0 }).max() {
+            return Match(level: level, isClose: level != strayOpening, isStray: true)
         }
         guard let longest = found.longest, let level = entries[longest].waiting.last else { return nil }
         let rest = line[(2 + entries[longest].boundary.count)..<end]
@@ -112,7 +150,7 @@ struct BoundarySet {
         while low < high {
             // The shortest comes first.
             if entries[low].boundary.count == length {
-                found.longest = low
+                if entries[low].holders > 0 { found.longest = low }
                 if 2 + length == end { found.opening = low }
                 if 2 + length == end - 2, endsWithHyphens { found.closing = low }
                 low += 1

@@ -37,6 +37,13 @@ package struct HeaderBlock: Sendable {
         fields[last].value = fields[last].value.lowerBound..<octets.count
     }
 
+    /// Leaves out all fields but the first ones.
+    mutating func keepFirst(_ count: Int) {
+        guard count < fields.count else { return }
+        fields.removeLast(fields.count - count)
+        octets.removeLast(octets.count - (fields.last?.value.upperBound ?? 0))
+    }
+
     /// The field's name as written.
     package func name(_ index: Int) -> ArraySlice<UInt8> { octets[fields[index].name] }
 

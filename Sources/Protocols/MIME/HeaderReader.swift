@@ -22,14 +22,12 @@ struct HeaderReader {
         case taken
         /// The empty line.
         case end
-        /// Neither field nor continuation, between fields: skipped.
+        /// Neither field nor continuation.
         case malformed
         /// `From ` of an mbox, as the first line.
         case mboxLine
         /// Beyond the limits.
         case tooLarge
-        /// The line belongs to the body; the empty line before it is missing.
-        case bodyLine
     }
 
     private(set) var fields = HeaderBlock()
@@ -60,7 +58,7 @@ struct HeaderReader {
 
     private mutating func takeContinuation(_ line: [UInt8], budget: inout HeaderBudget) -> Step {
         if isSkipping { return .taken }
-        if fields.isEmpty { return line.allSatisfy(ASCII.isBlank) ? .end : .bodyLine }
+        if fields.isEmpty { return line.allSatisfy(ASCII.isBlank) ? .end : .malformed }
         guard budget.octets >= line.count + 2 else {
             isSkipping = true
             return .tooLarge
@@ -72,10 +70,47 @@ struct HeaderReader {
 
     private mutating func takeOddLine(_ line: [UInt8]) -> Step {
         if isFirst, line.starts(with: Self.from) || line.starts(with: Self.quotedFrom) { return .mboxLine }
-        if fields.isEmpty { return .bodyLine }
         isSkipping = true
         return .malformed
     }
+
+    // MARK: Lines that are no fields
+
+    /// Whether a line that is no field may begin the body.
+    ///
+    /// In a message's header that has fields it is what some program did to a long field.
+    ///
+    /// - Parameter inPart: of a multipart.
+    func mayHaveEnded(inPart: Bool) -> Bool { inPart || fields.isEmpty }
+
+    /// Whether the line cannot be of a header, however it goes on.
+    func isOdd(_ line: [UInt8]) -> Bool {
+        guard let first = line.first else { return false }
+        return ASCII.isBlank(first) ? fields.isEmpty : Self.endOfName(line) == nil
+    }
+
+    /// Whether the field read last shows that the lines before it belong to a header, though one of them is no field.
+    ///
+    /// - Parameters:
+    ///   - count: fields before that line.
+    ///   - inPart: of a multipart: there only fields whose names begin with `Content-` mean anything (RFC 2046 §5.1).
+    func lastFieldTells(after count: Int, inPart: Bool) -> Bool {
+        guard fields.count > count else { return false }
+        let name = ASCII.lowercased(fields.name(fields.count - 1))
+        return name.starts(with: Self.contentPrefix) || !inPart && Self.telling.contains(name)
+    }
+
+    /// Leaves out what was read behind that many fields.
+    mutating func keepFirst(_ count: Int) { fields.keepFirst(count) }
+
+    private static let contentPrefix = Array("content-".utf8)
+    private static let telling: Set<[UInt8]> = Set(
+        [
+            "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to",
+            "references",
+            "mime-version", "received", "return-path",
+        ].map { Array($0.utf8) }
+    )
 
     private static let from = Array("From ".utf8)
     private static let quotedFrom = Array(">From ".utf8)

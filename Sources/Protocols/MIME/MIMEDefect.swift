@@ -9,9 +9,10 @@ package struct MIMEDefect: Hashable, Sendable {
     package enum Code: String, CaseIterable, Hashable, Sendable {
         /// A message begins with an mbox `From ` line: skipped.
         case mboxFromLine = "mbox_from_line"
-        /// A line of a header is neither a field nor a continuation: skipped.
+        /// A line of a header is neither a field nor a continuation, and fields follow: skipped.
         case headerLineMalformed = "header_line_malformed"
-        /// The first line that cannot be of a header came without an empty line before it: it begins the body.
+        /// A line that cannot be of a header came without an empty line before it, and no field follows: it begins the
+        /// body.
         case headerSeparatorMissing = "header_separator_missing"
         /// Header fields beyond the limit of octets or of number: not read.
         case headerTooLarge = "header_too_large"
@@ -29,16 +30,16 @@ package struct MIMEDefect: Hashable, Sendable {
         case contentTypeDuplicate = "content_type_duplicate"
         /// Parameters beyond the limit of one field: not read.
         case parametersTooMany = "parameters_too_many"
-        /// Read as if nothing were encoded.
+        /// Read as if nothing were encoded; `x-uuencode` too, unless it is to be decoded.
         case transferEncodingUnknown = "transfer_encoding_unknown"
         case transferEncodingDuplicate = "transfer_encoding_duplicate"
         /// A multipart says base64 or quoted-printable: ignored.
         case transferEncodingOnMultipart = "transfer_encoding_on_multipart"
         /// A message inside is encoded, which is not allowed: looked into, unless it is beyond the limits.
         case messageEncoded = "message_encoded"
-        /// A multipart has no boundary parameter: one part.
+        /// A multipart has no boundary parameter: one text.
         case boundaryMissing = "boundary_missing"
-        /// A boundary of more than 2,048 octets: one part.
+        /// A boundary of more than 2,048 octets: one text.
         case boundaryTooLong = "boundary_too_long"
         /// A multipart whose boundary never comes: one part.
         case boundaryNotFound = "boundary_not_found"
@@ -46,6 +47,9 @@ package struct MIMEDefect: Hashable, Sendable {
         case boundaryRepeated = "boundary_repeated"
         /// A delimiter line of this multipart goes on behind the boundary: it counts, and the rest of the line is left out.
         case boundaryTrailingText = "boundary_trailing_text"
+        /// A delimiter of a multipart whose end was not marked comes behind one of this multipart around it: it delimits
+        /// parts of this one.
+        case boundaryStray = "boundary_stray"
         /// The end of a multipart was not marked.
         case closeDelimiterMissing = "close_delimiter_missing"
         /// Parts nested deeper than the limit: kept as one part.

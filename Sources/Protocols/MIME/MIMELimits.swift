@@ -19,6 +19,10 @@ package struct MIMELimits: Hashable, Sendable {
     /// Message-IDs read from one field.
     package var references = 1_000
     package var defects = 200
+    /// Whether a part with `Content-Transfer-Encoding: x-uuencode` is decoded.
+    ///
+    /// The encoding has no standard: unless asked for, its content is what came.
+    package var decodesUUEncode = false
     /// Octets of all messages inside that are encoded, decoded: they are held in memory while they are looked into.
     package var encodedMessageOctets = 4 << 20
     /// Encoded messages within each other.

@@ -27,6 +27,8 @@ package struct MIMEParser: ~Copyable {
     private var mode = Mode.header
     private var tree: PartTree
     private var header = HeaderReader()
+    /// The lines of the header since one that is neither a field nor a continuation, until it shows what they are.
+    private var odd: OddLines?
     /// The delimiter that the header being read announces, once a line asked for it; empty if there is none.
     private var ownDelimiter: [UInt8]?
     /// Octets taken in all.
@@ -52,6 +54,8 @@ package struct MIMEParser: ~Copyable {
     private var sizing = BodyDecoder(.binary)
     private var scratch = ByteBuffer()
     private var decodedSize: Int64 = 0
+    /// Octets of the leaf as they came.
+    private var encodedSize: Int64 = 0
     private var watchesForUU = false
     /// The leaf's content, where it is an encoded message and not too long.
     private var encodedMessage: [UInt8]?
@@ -92,7 +96,7 @@ package struct MIMEParser: ~Copyable {
     private mutating func endEverything() {
         let hasUnendedLine = offset > lineStart
         if isGathering, !line.isEmpty { endGatheredLine(lineEnd: 0) }
-        if mode == .header { endHeader(at: offset, lines: lineCount) }
+        if mode == .header { endHeaders(at: offset, lines: lineCount) }
         releaseHeldLineEnd()
         endLeaf()
         if sawNUL { tree.note(.nulOctet, at: nil) }
@@ -118,6 +122,7 @@ package struct MIMEParser: ~Copyable {
                 return index
             }
             appendToGathered(byte)
+            if mode == .header, line.count == OddLines.mostOctets { endHeaderBeforeLongLine() }
             if mode != .header, !gatheredMayMatter() {
                 releaseGathered()
                 return index
@@ -137,6 +142,18 @@ package struct MIMEParser: ~Copyable {
 
     /// Octets of a line of a body that are looked at for a delimiter: more than any has before its blanks.
     private var longestDelimiter: Int { limits.boundaryOctets + 128 }
+
+    /// The line is of a body, for no header has so long a one without a colon, unless it is a delimiter.
+    private mutating func endHeaderBeforeLongLine() {
+        guard odd != nil || header.mayHaveEnded(inPart: tree.isInMultipart), header.isOdd(line),
+            tree.delimiter(line) == nil, !beginsWithOwnDelimiter(line)
+        else { return }
+        // A message within begins with a header too, which the line ends in its turn.
+        while mode == .header {
+            if odd == nil { odd = OddLines(fields: header.fields.count, start: lineStart, lines: lineCount) }
+            endHeader(at: lineStart, lines: lineCount)
+        }
+    }
 
     /// Whether the line gathered so far may be a delimiter or the beginning of a uuencoded file.
     private mutating func gatheredMayMatter() -> Bool {
@@ -169,11 +186,16 @@ package struct MIMEParser: ~Copyable {
         if lineEnd > 0 { lineCount += 1 }
         if !isDelimiter {
             switch mode {
-            case .header: takeHeaderLine(gathered, at: start, lineEnd: lineEnd)
-            case .leaf:
-                if watchesForUU, UUBeginning.isWhole(gathered) { tree.noteAtCurrent(.uuencodedBlock) }
-                feedLeaf(gathered.span)
-                feedLineEnd(lineEnd)
+            case .header:
+                takeHeaderLine(
+                    OddLines.Line(
+                        octets: gathered,
+                        lineEnd: lineEnd,
+                        start: start,
+                        lines: lineEnd > 0 ? lineCount - 1 : lineCount
+                    )
+                )
+            case .leaf: takeBodyLine(gathered, lineEnd: lineEnd)
             case .skipping: break
             }
         }
@@ -213,6 +235,12 @@ package struct MIMEParser: ~Copyable {
 
     // MARK: Bodies
 
+    private mutating func takeBodyLine(_ line: [UInt8], lineEnd: Int64) {
+        if watchesForUU, UUBeginning.isWhole(line) { tree.noteAtCurrent(.uuencodedBlock) }
+        feedLeaf(line.span)
+        feedLineEnd(lineEnd)
+    }
+
     /// Content of a leaf.
     ///
     /// A CR at the end is held back: it may be half of a line end before a delimiter.
@@ -246,6 +274,7 @@ package struct MIMEParser: ~Copyable {
 
     private mutating func measure(_ bytes: Span<UInt8>) {
         if !sawNUL, bytes.firstIndex(of: ASCII.nul) != nil { sawNUL = true }
+        encodedSize += Int64(bytes.count)
         if tree.currentEncoding.isIdentity {
             decodedSize += Int64(bytes.count)
         } else {
@@ -270,6 +299,7 @@ package struct MIMEParser: ~Copyable {
         mode = .leaf
         sizing = BodyDecoder(tree.currentEncoding)
         decodedSize = 0
+        encodedSize = 0
         heldLineEnd.removeAll()
         watchesForUU = tree.currentMayHoldUU
         encodedMessage = tree.currentIsEncodedMessage ? [] : nil
@@ -281,6 +311,10 @@ package struct MIMEParser: ~Copyable {
         sizing.finish(into: &scratch)
         takeDecoded()
         tree.endLeaf(decodedSize: decodedSize, sawMalformed: sizing.sawMalformed)
+        if sizing.isNotEncoded {
+            tree.leafIsNotEncoded(size: encodedSize)
+            encodedMessage = nil
+        }
         if let message = encodedMessage, !message.isEmpty { lookInto(message) }
         encodedMessage = nil
         watchesForUU = false
@@ -300,7 +334,7 @@ package struct MIMEParser: ~Copyable {
     /// Ends what a delimiter ends, if the line is one.
     private mutating func takeDelimiter(_ line: [UInt8], at start: Int64) -> Bool {
         guard let delimiter = tree.delimiter(line) else { return false }
-        if mode == .header { endHeader(at: start, lines: lineCount) }
+        if mode == .header { endHeaders(at: start, lines: lineCount) }
         endLeaf()
         let end = max(start - lastLineEnd, 0)
         switch tree.close(to: delimiter, at: end, delimiterAt: start, lines: lineCount) {
@@ -330,30 +364,103 @@ package struct MIMEParser: ~Copyable {
         tree.headerStart = start
     }
 
-    private mutating func takeHeaderLine(_ line: [UInt8], at start: Int64, lineEnd: Int64) {
-        if !sawNUL, line.contains(ASCII.nul) { sawNUL = true }
-        switch header.take(line, budget: &tree.budget) {
+    private mutating func takeHeaderLine(_ line: OddLines.Line) {
+        if !sawNUL, line.octets.contains(ASCII.nul) { sawNUL = true }
+        let step = header.take(line.octets, budget: &tree.budget)
+        if step == .malformed, odd == nil, header.mayHaveEnded(inPart: tree.isInMultipart) {
+            odd = OddLines(fields: header.fields.count, start: line.start, lines: line.lines)
+        }
+        if let fields = odd?.fields {
+            guard step != .taken || !header.lastFieldTells(after: fields, inPart: tree.isInMultipart) else {
+                odd = nil
+                tree.headerDefects.append(.headerLineMalformed)
+                return
+            }
+            odd?.append(line)
+            if step == .end || odd?.isTooMuch == true { endHeader(at: offset, lines: lineCount) }
+            return
+        }
+        switch step {
         case .taken: break
-        case .mboxLine: tree.note(.mboxFromLine, at: nil)
         case .malformed: tree.headerDefects.append(.headerLineMalformed)
+        case .mboxLine: tree.note(.mboxFromLine, at: nil)
         case .tooLarge: tree.note(.headerTooLarge, at: nil)
         case .end: endHeader(at: offset, lines: lineCount)
-        case .bodyLine:
-            tree.headerDefects.append(.headerSeparatorMissing)
-            endHeader(at: start, lines: lineCount - (lineEnd > 0 ? 1 : 0))
-            if mode == .leaf {
-                feedLeaf(line.span)
-                feedLineEnd(lineEnd)
-            }
         }
     }
 
+    /// No empty line came: nothing of the body follows but what came in the header; in a message within, that may be its
+    /// header.
+    private mutating func endHeaders(at bodyStart: Int64, lines: Int64) {
+        let hasBody = odd != nil
+        endHeader(at: bodyStart, lines: lines)
+        if odd != nil { endHeader(at: bodyStart, lines: lines) }
+        if !hasBody { tree.noteWithoutBody() }
+    }
+
+    /// The header ends, and the body begins: here, or with the first line that is no field, if no field behind it made it
+    /// one of the header.
     private mutating func endHeader(at bodyStart: Int64, lines: Int64) {
-        switch tree.beginPart(header.fields, bodyAt: bodyStart, lines: lines) {
+        let odd = odd
+        self.odd = nil
+        if let odd {
+            header.keepFirst(odd.fields)
+            tree.headerDefects.append(.headerSeparatorMissing)
+        }
+        let start = odd?.start ?? bodyStart
+        switch tree.beginPart(header.fields, bodyAt: start, lines: odd?.lines ?? lines) {
         case .leaf: beginLeaf()
         case .multipart: mode = .skipping
-        case .message: beginHeader(at: bodyStart)
+        case .message: beginHeader(at: start)
         }
+        for line in odd?.held ?? [] {
+            switch mode {
+            case .header: takeHeaderLine(line)
+            case .leaf: takeBodyLine(line.octets, lineEnd: line.lineEnd)
+            case .skipping: break
+            }
+        }
+    }
+}
+
+/// What came in a header from a line on that is neither a field nor a continuation.
+///
+/// The empty line before the body may be missing, and this is the body; or the line strayed into a header that goes on.
+/// The next field tells, or that there is none before the empty line.
+private struct OddLines {
+    struct Line {
+        let octets: [UInt8]
+        /// Octets.
+        let lineEnd: Int64
+        /// Where it begins.
+        let start: Int64
+        /// Lines before it.
+        let lines: Int64
+    }
+
+    /// More than a header would have of them: it is the body.
+    static let mostOctets = 64 << 10
+
+    /// Fields before the line.
+    let fields: Int
+    /// Where it begins.
+    let start: Int64
+    /// Lines before it.
+    let lines: Int64
+    private(set) var held: [Line] = []
+    private var octets = 0
+
+    init(fields: Int, start: Int64, lines: Int64) {
+        self.fields = fields
+        self.start = start
+        self.lines = lines
+    }
+
+    var isTooMuch: Bool { octets >= Self.mostOctets }
+
+    mutating func append(_ line: Line) {
+        octets += line.octets.count + 2
+        held.append(line)
     }
 }
 

@@ -27,7 +27,14 @@ struct PartTree {
         var isClosed = false
         let isMultipart: Bool
         let firstLine: Int64
+        /// Boundaries of multiparts that a delimiter of this one ended.
+        var strays: [[UInt8]] = []
     }
+
+    /// Parts that are nothing but a header.
+    private var withoutBody: Set<Int> = []
+    /// Stray boundaries remembered of one multipart: what moves outwards with each end must stay small.
+    private static let mostStrays = 100
 
     private var open: [Open] = []
     /// Of those in `open`.
@@ -39,6 +46,8 @@ struct PartTree {
     }
 
     var hasBoundaries: Bool { !boundaries.isEmpty }
+    /// Whether the part that begins next is one of a multipart.
+    var isInMultipart: Bool { open.last?.isMultipart ?? false }
     var currentEncoding: TransferEncoding { open.last.map { parts[$0.part].transferEncoding } ?? .sevenBit }
     /// Whether the leaf is a message that is encoded and may be looked into.
     var currentIsEncodedMessage: Bool {
@@ -79,7 +88,15 @@ struct PartTree {
         lines: Int64
     ) -> Continuation {
         var end = end
-        while open.count > delimiter.level + 1 { closeLast(at: &end, lines: lines) }
+        while open.count > delimiter.level + 1 {
+            let strays = strays()
+            closeLast(at: &end, lines: lines)
+            for boundary in strays where open[delimiter.level].strays.count < Self.mostStrays {
+                guard boundaries.insertStray(boundary, level: delimiter.level) else { continue }
+                open[delimiter.level].strays.append(boundary)
+            }
+        }
+        if delimiter.isStray { note(.boundaryStray, at: open[delimiter.level].part) }
         if delimiter.hasTrailingText { note(.boundaryTrailingText, at: open[delimiter.level].part) }
         guard delimiter.isClose else {
             guard parts.count < limits.parts else {
@@ -88,9 +105,22 @@ struct PartTree {
             }
             return .part
         }
+        guard !delimiter.isStray else { return .nothing }
         open[delimiter.level].isClosed = true
         if let boundary = open[delimiter.level].boundary { boundaries.close(boundary, level: delimiter.level) }
+        forgetStrays(of: delimiter.level)
         return .nothing
+    }
+
+    /// The boundaries whose delimiters may still come when the innermost part ends before its end came.
+    private func strays() -> [[UInt8]] {
+        guard let last = open.last, last.isMultipart, !last.isClosed else { return [] }
+        return last.strays + [last.boundary].compactMap { $0 }
+    }
+
+    private mutating func forgetStrays(of level: Int) {
+        for boundary in open[level].strays { boundaries.removeStray(boundary, level: level) }
+        open[level].strays.removeAll()
     }
 
     /// A body may begin behind the line end that belongs to the delimiter; it and those around it then end where it begins.
@@ -105,6 +135,7 @@ struct PartTree {
             parts[part].decodedSize = parts[part].bodyRange.upperBound - start
         }
         if last.isMultipart {
+            takeBackPartsWithoutBody(of: part)
             if parts[part].isLeaf {
                 note(.boundaryNotFound, at: part)
                 becomeLeaf(part)
@@ -112,6 +143,7 @@ struct PartTree {
                 note(.closeDelimiterMissing, at: part)
             }
             if let boundary = last.boundary { boundaries.remove(boundary, level: open.count - 1) }
+            forgetStrays(of: open.count - 1)
         }
         open.removeLast()
     }
@@ -119,6 +151,20 @@ struct PartTree {
     mutating func closeAll(at end: Int64, lines: Int64) {
         var end = end
         while !open.isEmpty { closeLast(at: &end, lines: lines) }
+    }
+
+    /// Where a multipart's parts are nothing but headers, the lines between them are no delimiters, which begin with a
+    /// line end of their own (RFC 2046 §5.1.1): nothing was found in it.
+    private mutating func takeBackPartsWithoutBody(of multipart: Int) {
+        let children = parts[multipart].children
+        guard children.contains(where: { !parts[$0].headerRange.isEmpty }), children.allSatisfy(withoutBody.contains),
+            parts.count == multipart + 1 + children.count
+        else { return }
+        let paths = Set(children.map { parts[$0].path })
+        defects.removeAll { defect in defect.part.map(paths.contains) ?? false }
+        withoutBody.subtract(children)
+        parts.removeLast(children.count)
+        parts[multipart].children.removeAll()
     }
 
     /// A multipart in which nothing was found is itself the content.
@@ -133,6 +179,18 @@ struct PartTree {
     }
 
     // MARK: Parts
+
+    /// The leaf says that it is encoded, and what it holds cannot be so: it is its content as it came.
+    mutating func leafIsNotEncoded(size: Int64) {
+        guard let part = open.last?.part else { return }
+        parts[part].transferEncoding = .eightBit
+        parts[part].decodedSize = size
+    }
+
+    /// The innermost part is a header that not even an empty line ended.
+    mutating func noteWithoutBody() {
+        if let part = open.last?.part, parts[part].parent != nil { withoutBody.insert(part) }
+    }
 
     mutating func endLeaf(decodedSize: Int64, sawMalformed: Bool) {
         guard let part = open.last?.part else { return }
@@ -229,12 +287,9 @@ struct PartTree {
             }
             return .message
         }
-        guard let boundary = reading.boundary else {
-            reading.defects.append(.boundaryMissing)
-            return .leaf
-        }
-        guard boundary.count <= limits.boundaryOctets else {
-            reading.defects.append(.boundaryTooLong)
+        guard let boundary = reading.boundary, boundary.count <= limits.boundaryOctets else {
+            reading.defects.append(reading.boundary == nil ? .boundaryMissing : .boundaryTooLong)
+            reading.becomeText()
             return .leaf
         }
         return .multipart
@@ -272,7 +327,7 @@ struct PartHeader {
     init(_ header: HeaderBlock, isInDigest: Bool, limits: MIMELimits) {
         contentType = isInDigest ? ContentType("message", "rfc822") : ContentType("text", "plain")
         readContentType(header, limits: limits)
-        readTransferEncoding(header)
+        readTransferEncoding(header, limits: limits)
         readDisposition(header, limits: limits)
         if let raw = header.first("content-id") {
             contentID = MessageIDParser.parse(raw, limit: 1).first.map { String($0.dropFirst().dropLast()) }
@@ -309,14 +364,14 @@ struct PartHeader {
     /// encoding  := "Content-Transfer-Encoding" ":" mechanism
     /// mechanism := "7bit" / "8bit" / "binary" / "quoted-printable" / "base64" / ietf-token / x-token
     /// ```
-    private mutating func readTransferEncoding(_ header: HeaderBlock) {
+    private mutating func readTransferEncoding(_ header: HeaderBlock, limits: MIMELimits) {
         let places = header.indices(named: "content-transfer-encoding")
         guard let first = places.first else { return }
         if places.count > 1 { defects.append(.transferEncodingDuplicate) }
         var lexer = HeaderLexer(HeaderText.unfolded(header.rawValue(first)))
         lexer.skipBlanksAndComments()
         let word = ASCII.lowercased(lexer.take { !ASCII.isToken($0) })
-        guard let encoding = Self.encodings[word] else {
+        guard let encoding = Self.encodings[word], limits.decodesUUEncode || encoding != .uuencode else {
             defects.append(.transferEncodingUnknown)
             return
         }
@@ -346,6 +401,12 @@ struct PartHeader {
             kind: kind.isEmpty ? "attachment" : HeaderText.literal(kind),
             parameters: parsed.parameters
         )
+    }
+
+    /// A multipart without a boundary to go by: what cannot be read as declared is text (RFC 2045 §5.2).
+    mutating func becomeText() {
+        contentType = ContentType("text", "plain", parameters: contentType.parameters)
+        readCharset()
     }
 
     private mutating func readCharset() {

@@ -101,7 +101,10 @@ import Wire
         ("\nbody", ["1 text/plain body"], []),
         ("A: b", ["1 text/plain "], []),
         ("", ["1 text/plain "], []),
-        ("Content-Type: multipart/mixed\n\nx", ["1 multipart/mixed x"], ["boundary_missing 1"]),
+        ("junk\nFrom: a@b\n\nx", ["1 text/plain x"], ["header_line_malformed 1"]),
+        ("junk\nX-Y: z\n\nx", ["1 text/plain junk\nX-Y: z\n\nx"], ["header_separator_missing 1"]),
+        ("junk\nX-Y: z", ["1 text/plain junk\nX-Y: z"], ["header_separator_missing 1"]),
+        ("Content-Type: multipart/mixed\n\nx", ["1 text/plain x"], ["boundary_missing 1"]),
         ("Content-Type: multipart/mixed; boundary=a\n\nx\n", ["1 multipart/mixed x\n"], ["boundary_not_found 0"]),
         ("Content-Type: multipart/mixed; boundary=a\n\n--a\n\nx", ["1 text/plain x"], ["close_delimiter_missing 0"]),
         (
@@ -123,6 +126,26 @@ import Wire
         (
             "Content-Type: multipart/mixed; boundary=a\n--b\n\n--a\n\nx\n--a--", ["1 text/plain x"],
             ["header_line_malformed 0"]
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: text/html\nHello,\nNote: x\n\ny\n--a--",
+            ["1 text/html Hello,\nNote: x\n\ny"], ["header_separator_missing 1"]
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\nHello\n--a--", ["1 text/plain Hello"],
+            ["header_separator_missing 1"]
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\njunk\nTo: x\nContent-Type: text/html\n\ny\n--a--",
+            ["1 text/html y"], ["header_line_malformed 1"]
+        ),
+        (
+            "Content-Type: multipart/digest; boundary=a\n\n--a\nContent-Type: message/rfc822\nhello\n--a--",
+            ["1.1 text/plain hello"], ["header_separator_missing 1", "header_separator_missing 1.1"]
+        ),
+        (
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\n--a\nContent-Type: image/png\n--a--",
+            ["1 multipart/mixed --a\n--a\nContent-Type: image/png\n--a--"], ["boundary_not_found 0"]
         ),
         ("Content-Type: multipart/digest; boundary=a\n\n--a\n\nSubject: s\n\nx\n--a--", ["1.1 text/plain x"], []),
         ("Content-Type: multipart/mixed; boundary=a--\n\n--a--\n\nx\n--a----", ["1 text/plain x"], []),
@@ -149,6 +172,46 @@ import Wire
     ]) func oddMessagesAreReadInOneWayAndNamed(_ text: String, _ expected: [String], _ defects: [String]) {
         #expect(leaves(text) == expected)
         #expect(Set(codes(text)) == Set(defects))
+    }
+
+    /// The multipart inside ends without its close delimiter; its delimiters come nevertheless.
+    @Test(arguments: ["b", "a", "ab-"])
+    func aStrayBoundaryDelimitsPartsOfTheMultipartThatEndedItsOwn(_ inner: String) {
+        let text =
+            "Content-Type: multipart/mixed; boundary=ab\n\n--ab\nContent-Type: multipart/mixed; boundary=\(inner)\n\n"
+            + "--\(inner)\n\n1\n--ab\n\n2\n--\(inner)\n\n3\n--\(inner)--\nx\n--ab--\n--\(inner)\nepilogue"
+        #expect(leaves(text) == ["1.1 text/plain 1", "2 text/plain 2", "3 text/plain 3"])
+        #expect(codes(text) == ["close_delimiter_missing 1", "boundary_stray 0"])
+    }
+
+    @Test func aLongLineInAHeaderBeginsTheBody() {
+        let line = String(repeating: "0123456789abcdef", count: 30_000)
+        let text =
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Transfer-Encoding: base64\n\(line)\n\(line)\n--a--"
+        #expect(leaves(text) == ["1 text/plain \(line)\n\(line)"])
+        #expect(parse(text).part("1")?.decodedSize == Int64(line.utf8.count / 4 * 3 * 2))
+        #expect(leaves(line) == ["1 text/plain \(line)"])
+        #expect(parse(line).part("1")?.decodedSize == Int64(line.utf8.count))
+    }
+
+    @Test func whatIsNotBase64StaysAsItCame() {
+        let message = parse("Content-Transfer-Encoding: base64\n\nDear all,\nno.\n")
+        #expect(message.parts[0].transferEncoding == .eightBit)
+        #expect(message.parts[0].decodedSize == 14)
+        #expect(message.defects.map(\.code) == [.base64Malformed])
+        #expect(parse("Content-Transfer-Encoding: base64\n\nSGk=\nlist footer\n").parts[0].transferEncoding == .base64)
+    }
+
+    @Test func uuencodedPartsAreDecodedOnRequest() {
+        let text = "Content-Type: image/png\nContent-Transfer-Encoding: x-uuencode\n\nbegin 644 f\n#0V%T\n`\nend\n"
+        #expect(parse(text).parts[0].transferEncoding == .sevenBit)
+        #expect(codes(text) == ["transfer_encoding_unknown 1"])
+        var limits = MIMELimits.standard
+        limits.decodesUUEncode = true
+        let message = MIMEParser.parse(Self.octets(text), limits: limits)
+        #expect(message.parts[0].transferEncoding == .uuencode)
+        #expect(message.parts[0].decodedSize == 3)
+        #expect(message.defects.isEmpty)
     }
 
     @Test func anInnerBoundaryThatIsTheOuterOneBelongsToTheInner() {
