@@ -7,7 +7,7 @@ import Intake
 import Storage
 import Wire
 
-/// `GET /v1/accounts/{account}/messages/{message}/text`: the text, as UTF-8.
+/// `GET /v1/accounts/{account}/messages/{message}/text`: the text, or the HTML as text, as UTF-8.
 enum GetMessageText {
     static let operation = Operation(
         "getMessageText",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Charsets
+import HTMLTrees
 package import MIME
 package import Runtime
 package import Storage
@@ -28,18 +29,35 @@ package struct MessageReader: Sendable {
         self.pool = pool
     }
 
-    /// The message's plain text, at most `limit` octets: that of all its text parts, with a blank line between two; nil
-    /// where it has none.
+    /// The message's plain text, at most `limit` octets: that of all its text parts, with a blank line between two, or
+    /// what its HTML says where these say nothing; nil where it has neither.
     package func text(limit: Int) async throws -> Text? {
         let parts = layout.text
-        guard !parts.isEmpty else { return nil }
         var text = ByteBuffer()
         for part in parts {
             if !text.isEmpty { text.append("\r\n") }
             try await append(part, to: &text, limit: limit)
             if text.count > limit { break }
         }
-        return Self.cut(text, limit: limit)
+        if layout.html != nil, text.bytes.indices.allSatisfy({ ASCII.isWhitespace(text.bytes[$0]) }) {
+            return try await textOfHTML(limit: limit)
+        }
+        return parts.isEmpty ? nil : Self.cut(text, limit: limit)
+    }
+
+    /// The targets of links stand behind their texts.
+    private func textOfHTML(limit: Int) async throws -> Text? {
+        guard let html = try await html(limit: HTMLText.longestHTML) else { return nil }
+        // Some octets more show whether there is more; blanks at the end are not kept.
+        let (more, isTooMany) = limit.addingReportingOverflow(1_024)
+        let convert = { @Sendable in
+            HTMLText.plainText(of: html.octets, limit: isTooMany ? limit : more, withLinks: true)
+        }
+        let octets = try await pool?.run(convert) ?? convert()
+        return Text(
+            octets: UTF8Cut.prefix(octets.span, limit: limit),
+            isTruncated: html.isTruncated || octets.count > limit
+        )
     }
 
     /// The message's HTML as it came, in UTF-8, at most `limit` octets; nil where it has none.

@@ -115,6 +115,22 @@ import Wire
         }
     }
 
+    @Test(arguments: [
+        "Content-Type: text/html\n\n<h1>Hi</h1><p>One <a href=https://x.test/a>two</a>",
+        "Content-Type: multipart/alternative; boundary=b\n\n--b\n\n \n--b\nContent-Type: text/html\n\n"
+            + "<style>p {}</style><h1>Hi</h1><p>One <a href=\"https://x.test/a\">two</a></p>\n--b--\n",
+    ]) func theTextOfAMessageWithoutOneIsWhatItsHTMLSays(_ message: String) async throws {
+        let place = try Place()
+        let taken = try await Intake(store: place.store).take(Array(message.utf8), door: .normalising)
+        let reader = try reader(taken, place)
+        let text = try await reader.text(limit: 100)
+        #expect(text.map { String(decoding: $0.octets, as: UTF8.self) } == "Hi\n\nOne two <https://x.test/a>")
+        #expect(text?.isTruncated == false)
+        let cut = try await reader.text(limit: 7)
+        #expect(cut.map { String(decoding: $0.octets, as: UTF8.self) } == "Hi\n\nOne")
+        #expect(cut?.isTruncated == true)
+    }
+
     @Test func partsOfAnEncodedMessageStreamOutOfIt() async throws {
         let place = try Place()
         let text = String(repeating: "0123456789", count: 20_000)
