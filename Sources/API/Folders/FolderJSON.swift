@@ -80,7 +80,14 @@ extension JSONField {
     }
 
     /// The id or role of a folder.
-    func folderReference() -> FolderReference? { text(minimum: 1, maximum: 64).map { FolderReference($0) } }
+    func folderReference() -> FolderReference? {
+        guard let text = text(minimum: 1, maximum: 64) else { return nil }
+        guard text.allSatisfy({ ASCII.isLower($0) || ASCII.isDigit($0) || $0 == ASCII.underscore }) else {
+            fail(.invalid, "must be a folder's id or role")
+            return nil
+        }
+        return FolderReference(text)
+    }
 }
 
 extension FolderName {

@@ -15,6 +15,10 @@ enum UpdateMessages {
         let isDryRun = query.bool("dryRun") ?? false
         try query.finish()
         let change = try await call.decodeBody(MessageChange.read)
+        // What the body names must be there even if no message matches.
+        try await call.store.read {
+            _ = try change.resolve(in: $0, of: try account.resolve(in: $0, for: caller))
+        }
         let bulk = BulkChange(account: account, caller: caller, listing: listing, isDryRun: isDryRun)
         let outcome = try await bulk.run(
             call.api,
