@@ -185,7 +185,7 @@ let suites: [Target] = [
     // The built command, from outside.
     .testTarget(
         name: "EndToEndTests",
-        dependencies: ["postern"],
+        dependencies: ["postern", "MIMECheck"],
         path: "Tests/EndToEndTests",
         exclude: ["Outside"],
         swiftSettings: strict

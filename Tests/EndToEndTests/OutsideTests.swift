@@ -56,6 +56,51 @@ import Testing
         #expect(try Project.verb("verify", data: "\(try root)/data").status == 0)
     }
 
+    @Test func noStringBreaksOutAndNobodySeesWhatIsOthers() throws {
+        let outcome = try python(
+            "field_injection.py",
+            [Project.postern, "\(try root)/data", "\(Project.root)/openapi.yaml"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(8000)) \(outcome.errors)")
+    }
+
+    /// Where schemathesis (of PyPI) is in the path.
+    @Test(.enabled("schemathesis is not in the path") { try run("which", ["schemathesis"]).status == 0 })
+    func schemathesisFindsNoBreachOfTheContract() throws {
+        let outcome = try python(
+            "contract.py",
+            [Project.postern, "\(try root)/data", "\(Project.root)/openapi.yaml", "--examples", "5"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
+    /// In how many of 101 messages we find as many leaves as others did, of the same types, and how many of 254 contents.
+    ///
+    /// `Tests/Tools/MIMECheck/Disagreements.md` has the others, with the reason of each.
+    @Test(.enabled(if: corpora != nil, "POSTERN_TEST_DATA is not set"))
+    func ourReadingOfMailIsThatOfOtherReaders() throws {
+        let corpora = try #require(Self.corpora)
+        var found: [String: Int] = [:]
+        for (suite, raw) in [("mail-parser", []), ("mime4j-mimetools", ["--raw"]), ("mime4j-testmsgs", ["--raw"])] {
+            let outcome = try run(
+                "/usr/bin/python3",
+                [
+                    "\(corpora)/runners/mime_check.py", "\(corpora)/mime/NEUTRAL-\(suite).json",
+                    "\(Project.root)/Tests/Tools/MIMECheck/MAP.py", Project.beside("MIMECheck"),
+                ] + raw
+            )
+            let last = try #require(outcome.output.split(separator: "\n").last, "\(outcome.errors)")
+            let counts = try #require(try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Int])
+            found.merge(counts, uniquingKeysWith: +)
+        }
+        #expect(found["messages"] == 101)
+        #expect(found["crash"] == 0)
+        #expect(try #require(found["leafcount_ok"]) >= 96)
+        #expect(try #require(found["types_ok"]) >= 96)
+        #expect(found["bodies"] == 254)
+        #expect(try #require(found["bodies_ok"]) >= 242)
+    }
+
     @Test func theBrowserExampleShowsOpensAndFlags() throws {
         let port = UInt16.random(in: 20_000...30_000)
         let origin = "http://127.0.0.1:\(port)"

@@ -99,9 +99,12 @@ final class Folder {
 enum Project {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
-    /// Beside the tests' own binary.
-    static let postern = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        .appendingPathComponent("postern").path
+    static let postern = beside("postern")
+
+    /// A program of ours: beside the tests' own binary.
+    static func beside(_ name: String) -> String {
+        URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name).path
+    }
 
     @discardableResult
     static func verb(_ arguments: String..., data: String, input: String = "", seconds: Double = 120) throws -> Outcome
