@@ -3,7 +3,7 @@
 """A disk that fills up and is freed, three times, while mail comes in by SMTP, the API and an import: what is refused is refused
 precisely, reading goes on, the server lives and takes mail again by itself, and what it acknowledged is there.
 
-usage: full_disk.py POSTERN FOLDER [--rounds 3] [--clients 8] [--mebibytes 64]
+usage: full_disk.py POSTERN FOLDER [--rounds 3] [--clients 8] [--mebibytes 160]
 The disk is a tmpfs; where that may not be mounted, the script runs again in a user namespace of its own.
 """
 import argparse, json, os, re, subprocess, sys, time
@@ -65,7 +65,7 @@ def failed_checks(client):
 
 def round_of(number, server, boxes, ballast, options, claims, mail):
     refusals, phase = [], {"over": False}
-    sessions = [box.session(server, 0.1) for box in boxes]
+    sessions = [box.session(server, 0.05) for box in boxes]
     threads, errors = run_all(sessions, lambda: phase["over"], refusals)
     time.sleep(0.5)
     claims.check(f"round {number}: nothing is refused while there is room", not refusals, refusals[:2])
@@ -113,7 +113,7 @@ def round_of(number, server, boxes, ballast, options, claims, mail):
     claims.check(f"round {number}: it recovers by itself", failed_checks(client) == (200, []), failed_checks(client))
     recovered = time.monotonic() - begun
     refusals, end = [], time.monotonic() + 0.5
-    more = [box.session(server, 0.1) for box in boxes]
+    more = [box.session(server, 0.05) for box in boxes]
     threads, errors = run_all(more, lambda: time.monotonic() > end, refusals)
     [thread.join() for thread in threads]
     claims.check(f"round {number}: then nothing is refused", not refusals and not errors, (refusals[:2], errors[:2]))
@@ -124,7 +124,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("postern"), parser.add_argument("folder")
     parser.add_argument("--rounds", type=int, default=3), parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--mebibytes", type=int, default=64)
+    parser.add_argument("--mebibytes", type=int, default=160)
     options = parser.parse_args()
     disk, claims = os.path.abspath(options.folder) + "/disk", Claims()
     os.makedirs(disk, exist_ok=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that change mailboxes through every door and know what must be there afterwards: what was acknowledged, and, where no
 answer came, what was asked for."""
-import http.client, json, random, secrets, smtplib, socket, threading
+import http.client, json, random, secrets, smtplib, socket, threading, time
 
 # What a server that is stopped, killed or out of room may do to a client; anything else is a finding.
 CUT_OFF = (OSError, http.client.HTTPException, smtplib.SMTPServerDisconnected, socket.timeout)
@@ -63,7 +63,11 @@ class Mailbox:
         return wrong
 
     def unfound(self, client):
-        """Messages whose words are not found, though they are there."""
+        """Messages whose words are not found, though they are there and the index says that it has them."""
+        for _ in range(600):
+            if not client.json("GET", f"/v1/accounts/{self.alias}/messages?fields=id&q=fox&limit=1").get("degraded"):
+                break
+            time.sleep(0.1)
         found = {item["subject"] for item in client.items(f"/v1/accounts/{self.alias}/messages?fields=subject&q=fox", limit=100)}
         wanted = {message.name for message in self.messages.values() if message.certain and not message.gone and message.has_fox}
         return sorted(wanted - found)

@@ -268,7 +268,7 @@ final class GroupWriter: Sendable {
             }
             try configuration.commitFault?()
             try writeNothing(connection)
-            _ = try connection.checkpoint(.passive)
+            if let failure = checkpoint(connection) { throw failure }
             queue.broadcast { queue in
                 queue.state = .open
                 queue.failedReopenings = 0
@@ -310,8 +310,10 @@ final class GroupWriter: Sendable {
         var acknowledgements: [Acknowledgement] = []
         acknowledgements.reserveCapacity(group.count)
         var failure: StoreError?
+        var isBegun = false
         do {
             try connection.run("BEGIN IMMEDIATE")
+            isBegun = true
             for write in group {
                 if transaction.failure != nil {
                     // The transaction is gone: what has not begun fails with it, undone.
@@ -328,7 +330,8 @@ final class GroupWriter: Sendable {
         } catch {
             failure = Self.failure(of: error)
             if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
-            if acknowledgements.isEmpty {
+            // Once it was begun, each write is told by its acknowledgement, or was told that it was cancelled.
+            if !isBegun {
                 acknowledgements = group.map { write in { failure in write.refuse(failure ?? .busy) } }
             }
         }
@@ -385,14 +388,22 @@ final class GroupWriter: Sendable {
     /// It is done here, after the callers were told and where its errors
     /// are seen.
     private func checkpointIfDue(_ connection: SQLiteConnection) -> Bool {
-        guard connection.logPages >= configuration.checkpointPages else { return true }
+        guard connection.logPages >= configuration.checkpointPages, let failure = checkpoint(connection) else {
+            return true
+        }
+        return judge(failure)
+    }
+
+    /// Copies as much of the log as can be; what went wrong.
+    ///
+    /// That is not a full disk: what was acknowledged is in the log, which may have room where the database has none.
+    private func checkpoint(_ connection: SQLiteConnection) -> StoreError? {
         do {
             _ = try connection.checkpoint(.passive)
-            return true
+            return nil
         } catch {
             let failure = Self.failure(of: error)
-            // What was acknowledged is in the log, which may have room where the database has none.
-            return failure == .diskFull ? true : judge(failure)
+            return failure == .diskFull ? nil : failure
         }
     }
 

@@ -231,6 +231,33 @@ import Wire
         subscription.cancel()
     }
 
+    @Test func aCancelledWriteIsToldOnceEvenIfTheCommitFails() async throws {
+        let (isBroken, gate, hasBegun) = (Lock(false), Monitor(false), Lock(false))
+        let test = try TestStore {
+            $0.reopenMilliseconds = 20
+            $0.commitFault = { if isBroken.withLock({ $0 }) { throw StoreError.failed("input/output error") } }
+        }
+        let store = test.store
+        let first = Task {
+            try await store.write { _ in
+                hasBegun.withLock { $0 = true }
+                _ = gate.wait { $0 ? () : nil }
+                // The commit after this one is the first that fails.
+            }
+        }
+        for _ in 0..<500 where !hasBegun.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+        let second = Task { try await store.write { _ in } }
+        for _ in 0..<500 where store.statistics().waiting == 0 { try await Task.sleep(for: .milliseconds(10)) }
+        second.cancel()
+        isBroken.withLock { $0 = true }
+        gate.broadcast { $0 = true }
+        await #expect(throws: StoreError.self) { try await first.value }
+        await #expect(throws: (any Error).self) { try await second.value }
+        isBroken.withLock { $0 = false }
+        for _ in 0..<500 where store.state != .open { try await Task.sleep(for: .milliseconds(20)) }
+        _ = try await test.account()
+    }
+
     @Test func aFullDiskIsFoundToHaveRoomAgainWithoutAWrite() async throws {
         let isFull = Lock(false)
         let test = try TestStore {
