@@ -80,12 +80,12 @@ package struct CharsetDecoder: ~Copyable {
 
     /// Stays undecided over ASCII; the first sequence beyond it decides.
     private mutating func guess(_ input: Span<UInt8>, into output: inout [UInt8]) {
-        for index in input.indices {
+        var index = 0
+        while true {
+            if !utf8.isIncomplete { index = ASCIIRun.copy(input, from: index, to: &output) }
+            guard index < input.count else { return }
             let byte = input[index]
-            if byte < 0x80, !utf8.isIncomplete {
-                output.append(byte)
-                continue
-            }
+            index += 1
             switch utf8.probe(byte) {
             case .incomplete: continue
             case .complete:
@@ -95,18 +95,17 @@ package struct CharsetDecoder: ~Copyable {
                 Self.decode((utf8.takePending() + [byte]).span, by: SingleOctetTables.windows1252, into: &output)
                 mode = .table(SingleOctetTables.windows1252)
             }
-            return decode(input.extracting((index + 1)..<input.count), into: &output)
+            return decode(input.extracting(index..<input.count), into: &output)
         }
     }
 
     private static func decode(_ input: Span<UInt8>, by table: [UInt16], into output: inout [UInt8]) {
-        for index in input.indices {
-            let byte = input[index]
-            guard byte >= 0x80 else {
-                output.append(byte)
-                continue
-            }
-            let scalar = table[Int(byte & 0x7F)]
+        var index = 0
+        while true {
+            index = ASCIIRun.copy(input, from: index, to: &output)
+            guard index < input.count else { return }
+            let scalar = table[Int(input[index] & 0x7F)]
+            index += 1
             if scalar < 0x800 {
                 output.append(0xC0 | UInt8(scalar >> 6))
             } else {

@@ -60,13 +60,10 @@ struct UTF8Repair {
 
     mutating func decode(_ input: Span<UInt8>, into output: inout [UInt8]) {
         var index = 0
-        while index < input.count {
+        while true {
+            if pendingCount == 0 { index = ASCIIRun.copy(input, from: index, to: &output) }
+            guard index < input.count else { return }
             let byte = input[index]
-            if byte < 0x80, pendingCount == 0 {
-                output.append(byte)
-                index += 1
-                continue
-            }
             let wasIncomplete = isIncomplete
             switch probe(byte) {
             case .incomplete: index += 1

@@ -6,8 +6,11 @@ internal import COpenSSL
 package struct SHA256: ~Copyable {
     private let context: OpaquePointer
 
+    /// Looked up once: what `EVP_sha256()` names is looked up anew, under locks, by each digest that begins.
+    nonisolated(unsafe) static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
+
     package init() {
-        guard let made = EVP_MD_CTX_new(), EVP_DigestInit_ex(made, EVP_sha256(), nil) == 1 else {
+        guard let made = EVP_MD_CTX_new(), EVP_DigestInit_ex(made, Self.algorithm, nil) == 1 else {
             preconditionFailure("no SHA-256")
         }
         context = made
