@@ -47,12 +47,14 @@ enum GetMessage {
     /// A message, and its JSON as far as the columns go.
     private struct Found: ~Copyable, Sendable {
         let message: StoredMessage
+        /// Nil where nothing is wanted of the octets.
+        let reader: MessageReader?
         var writer: JSONWriter
     }
 
     private static func find(_ call: Call, _ fields: MessageFields) async throws -> Found {
-        let (account, message, caller) = (call.account, call.message, call.caller)
-        return try await call.store.read { snapshot in
+        let (account, message, caller, store) = (call.account, call.message, call.caller, call.store)
+        return try await store.read { snapshot in
             let account = try account.resolve(in: snapshot, for: caller)
             let id = try message.resolve(in: snapshot, of: account)
             var writer = JSONWriter(capacity: 4096)
@@ -63,17 +65,18 @@ enum GetMessage {
                 return try StoredMessage(message)
             }
             guard let stored else { throw APIProblem.notFound("message") }
-            return Found(message: stored, writer: writer)
+            let body =
+                fields.isDisjoint(with: .content) ? nil : try snapshot.openBody(stored.body, files: store.bodies)
+            return Found(message: stored, reader: body.map { stored.reader($0, store) }, writer: writer)
         }
     }
 
     private static func respond(_ call: Call, _ found: consuming Found, _ fields: MessageFields) async throws {
-        let message = found.message
+        let (message, reader) = (found.message, found.reader)
         var writer = found.writer
         let tag = MessageJSON.tag(modseq: message.modseq)
         guard try await call.proceeds(tag: tag) else { return }
-        if !fields.isDisjoint(with: .content) {
-            let reader = try await message.reader(call.store)
+        if let reader {
             let text = try await reader.text(limit: maximumTextOctets)
             let html = try await reader.html(limit: maximumTextOctets)
             write(text, html, fields, to: &writer)

@@ -19,7 +19,7 @@ struct StoredMessage: Sendable {
     let trace: [UInt8]
     let isQuarantined: Bool
     let layout: [UInt8]
-    private let body: Int64
+    let body: Int64
 
     init(_ message: borrowing MessageView) throws {
         id = try message.id
@@ -34,8 +34,10 @@ struct StoredMessage: Sendable {
     func openBody(_ store: Store) async throws -> BodyReader { try await store.openBody(body) }
 
     /// Reads texts and parts.
-    func reader(_ store: Store) async throws -> MessageReader {
-        MessageReader(layout: layout.span, body: try await openBody(store), pool: store.blocking)
+    func reader(_ store: Store) async throws -> MessageReader { reader(try await openBody(store), store) }
+
+    func reader(_ body: BodyReader, _ store: Store) -> MessageReader {
+        MessageReader(layout: layout.span, body: body, pool: store.blocking)
     }
 
     /// Of the octets, which never change.

@@ -3,6 +3,17 @@
 import Runtime
 import SQLite
 
+extension StoreView {
+    /// As ``Store/openBody(_:)``, together with other reading; `files` are the store's.
+    package func openBody(_ body: Int64, files: BodyFiles) throws -> BodyReader {
+        let reader = try connection.first("SELECT hash, size, data FROM bodies WHERE pk = ?1", body) { row in
+            try BodyReader(hash: row.array(0), size: row.int64(1), data: row.optionalArray(2), files: files)
+        }
+        guard let reader else { throw BodyError.unknown }
+        return reader
+    }
+}
+
 extension Store {
     /// A spool for one message, of at most ``StoreConfiguration/maximumMessageOctets``.
     package func spool() -> Spool {
@@ -13,16 +24,7 @@ extension Store {
     ///
     /// Throws ``BodyError``.
     package func openBody(_ body: Int64) async throws -> BodyReader {
-        try await read { [bodies] snapshot in
-            let reader = try snapshot.connection.first(
-                "SELECT hash, size, data FROM bodies WHERE pk = ?1",
-                body
-            ) { row in
-                try BodyReader(hash: row.array(0), size: row.int64(1), data: row.optionalArray(2), files: bodies)
-            }
-            guard let reader else { throw BodyError.unknown }
-            return reader
-        }
+        try await read { [bodies] in try $0.openBody(body, files: bodies) }
     }
 
     /// Rows looked up in one write, so that a sweep holds up nobody.

@@ -30,7 +30,7 @@ package struct MessageFilter: Hashable, Sendable {
         self.unread = unread
     }
 
-    /// SQL conditions and their parameters, of which `account` is ?1.
+    /// SQL conditions and their parameters, of which `account` is ?1, and the folder, where there is one, ?2.
     func conditions(
         in account: AccountKey,
         after cursor: MessageCursor?

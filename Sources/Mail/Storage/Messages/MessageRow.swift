@@ -47,14 +47,23 @@ package struct MessageView: ~Copyable {
 
     init(_ row: consuming SQLiteRow) { self.row = row }
 
-    static let columns = """
-        m.pk, m.id, f.id, m.uid, m.modseq, c.thread_id, c.id, m.flags, m.keywords, m.internal_date, m.saved_at, m.size,
-        c.has_attachments, c.is_quarantined, c.summary
+    /// What a list shows, and `more` columns; `folder` is an expression for the folder's id.
+    private static func columns(folder: String, more: String = "") -> String {
         """
-    static let sources = """
-        messages m CROSS JOIN contents c ON c.pk = m.content CROSS JOIN folders f ON f.pk = m.folder
+        SELECT m.pk, m.id, \(folder), m.uid, m.modseq, c.thread_id, c.id, m.flags, m.keywords, m.internal_date, m.saved_at,
+            m.size, c.summary\(more) FROM messages m CROSS JOIN contents c ON c.pk = m.content
         """
-    static let select = "SELECT \(columns) FROM \(sources)"
+    }
+    private static let folders = " CROSS JOIN folders f ON f.pk = m.folder"
+
+    static let select = columns(folder: "f.id") + folders
+    /// As ``select``, of the folder whose key is ?2: its id is looked up once and not with each row.
+    static let selectInFolder = columns(folder: "(SELECT id FROM folders WHERE pk = ?2)")
+    static let byKey = select + " WHERE m.account = ?1 AND m.pk = ?2"
+    /// With everything read from the octets.
+    static let wholeByID =
+        columns(folder: "f.id", more: ", c.detail, c.layout, m.trace, c.body, c.is_quarantined") + folders
+        + " WHERE m.account = ?1 AND m.id = ?2"
 
     package var key: MessageKey { row.key(0) }
     package var id: PlacementID { get throws { try row.id(1) } }
@@ -70,10 +79,8 @@ package struct MessageView: ~Copyable {
     package var savedAt: Timestamp { Timestamp(milliseconds: row.int64(10)) }
     /// Octets, without the trace.
     package var size: Int64 { row.int64(11) }
-    package var hasAttachments: Bool { row.bool(12) }
-    package var isQuarantined: Bool { row.bool(13) }
     /// What ``NewContent/summary`` holds.
-    package var summary: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(14) } }
+    package var summary: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(12) } }
 
     /// The place of this message in a list, newest first.
     package var cursor: MessageCursor { MessageCursor(internalDate: row.int64(9), key: row.int64(0)) }
@@ -81,13 +88,14 @@ package struct MessageView: ~Copyable {
     // What ``Messages/get(_:in:_:)`` gives besides; empty in a list.
 
     /// What ``NewContent/detail`` holds.
-    package var detail: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(15) } }
+    package var detail: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(13) } }
     /// What ``NewContent/layout`` holds.
-    package var layout: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(16) } }
+    package var layout: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(14) } }
     /// What delivery put in front of this placement's octets.
-    package var trace: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(17) } }
-    /// The number of the row with its octets, for `bodies.open`.
-    package var body: Int64 { row.int64(18) }
+    package var trace: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(15) } }
+    /// The number of the row with its octets, for ``StoreView/openBody(_:files:)``.
+    package var body: Int64 { row.int64(16) }
+    package var isQuarantined: Bool { row.bool(17) }
 }
 
 /// A place in a list of messages, newest first, that stays right while mail comes and goes.

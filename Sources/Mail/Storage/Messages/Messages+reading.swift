@@ -38,13 +38,7 @@ extension Messages {
         in account: AccountKey,
         _ body: (borrowing MessageView) throws -> R
     ) throws -> R? {
-        try connection.first(
-            built: """
-                SELECT \(MessageView.columns), c.detail, c.layout, m.trace, c.body FROM \(MessageView.sources)
-                WHERE m.account = ?1 AND m.id = ?2
-                """,
-            [account, id]
-        ) { try body(MessageView($0)) }
+        try connection.first(built: MessageView.wholeByID, [account, id]) { try body(MessageView($0)) }
     }
 
     /// Lends the messages that match, newest first, from behind `cursor`, at most `limit`.
@@ -59,12 +53,13 @@ extension Messages {
         _ body: (borrowing MessageView) throws -> Void
     ) throws -> MessageCursor? {
         let (conditions, parameters) = filter.conditions(in: account, after: cursor)
+        let select = filter.folder == nil ? MessageView.select : MessageView.selectInFolder
         var last: MessageCursor?
         var count = 0
         var hasMore = false
         try connection.forEach(
             built: """
-                \(MessageView.select) WHERE \(conditions) ORDER BY m.internal_date DESC, m.pk DESC
+                \(select) WHERE \(conditions) ORDER BY m.internal_date DESC, m.pk DESC
                 LIMIT ?\(parameters.count + 1)
                 """,
             parameters + [limit + 1]
@@ -89,10 +84,7 @@ extension Messages {
         _ body: (borrowing MessageView) throws -> Void
     ) throws {
         for key in keys {
-            _ = try connection.first(built: MessageView.select + " WHERE m.account = ?1 AND m.pk = ?2", [account, key])
-            {
-                try body(MessageView($0))
-            }
+            _ = try connection.first(built: MessageView.byKey, [account, key]) { try body(MessageView($0)) }
         }
     }
 
