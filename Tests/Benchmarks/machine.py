@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine: programs to install and build, processors to pin to, what a process has used."""
+import os, re, resource, socket, subprocess, sys, time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+# The server runs on the one, its client on the other.
+SERVER, CLIENT = ["taskset", "-c", "0"], ["taskset", "-c", "1"]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def packages(*names):
+    """Installs Debian packages that are missing, without starting their services."""
+    subprocess.run([os.path.join(ROOT, "Scripts/packages"), *names], check=True, env={**os.environ, "RUNLEVEL": "1"})
+
+
+def compiled(name, directory):
+    """The program of a C file beside this one."""
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        subprocess.run(["cc", "-O2", "-o", path, os.path.join(HERE, name + ".c"), "-lpthread"], check=True)
+    return path
+
+
+def release():
+    """A release build of Postern."""
+    subprocess.run(["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "postern"], cwd=ROOT, check=True,
+                   stdout=sys.stderr)
+    return os.path.join(ROOT, ".build/release/postern")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, seconds=30):
+    for _ in range(int(seconds / 0.02)):
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+def threads_seconds(pid):
+    """Time that all threads of one process have run, by the scheduler's own account, to the nanosecond."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            total += int(open(f"/proc/{pid}/task/{thread}/schedstat").read().split()[0])
+        except FileNotFoundError:
+            pass
+    return total / 1e9
+
+
+def resident(pid):
+    """Octets of memory in use."""
+    return int(re.search(r"VmRSS:\s+(\d+) kB", open(f"/proc/{pid}/status").read()).group(1)) * 1024
+
+
+def allow_descriptors(count):
+    """Raises the limit on open files as far as it goes; how many of `count` there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 200), hard))
+    return min(count, hard - 200)
+
+
+def describe():
+    """One line about what was measured on."""
+    model = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
+    name = model.group(1) if model else "unknown processor"
+    return f"{os.cpu_count()} processors ({name}), Linux {os.uname().release}"
