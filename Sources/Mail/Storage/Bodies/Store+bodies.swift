@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Files
 import Runtime
 import SQLite
 
@@ -27,15 +28,24 @@ extension Store {
         try await read { [bodies] in try $0.openBody(body, files: bodies) }
     }
 
+    /// Milliseconds: longer than any message is on its way from its file to its row.
+    private static let youngestSwept: Int64 = 3_600_000
+
     /// Rows looked up in one write, so that a sweep holds up nobody.
     private static let sweepBatch = 64
 
     /// Removes the files of bodies that no row has: left by a process that died between the two, or by the last user's
     /// going.
     ///
-    /// To be called at start and now and then. How many there were.
+    /// To be called at start and now and then. How many there were. A file younger than ``youngestSwept`` stays, whatever is
+    /// known of it: rubbish costs room, a file too few costs a message.
     package func sweepBodies() async throws -> Int {
-        let found = try await blocking.run { [bodies] in try bodies.beginSweep() }
+        let latest = clock.now() - Self.youngestSwept
+        let found = try await blocking.run { [bodies] in
+            try bodies.beginSweep().filter { hash in
+                (try? Files.status(bodies.path(of: hash)).modified).map { $0 < latest } ?? false
+            }
+        }
         var removed = 0
         for start in stride(from: 0, to: found.count, by: Self.sweepBatch) {
             let batch = Array(found[start..<min(start + Self.sweepBatch, found.count)])

@@ -15,7 +15,9 @@ import Wire
     init() throws { directory = try TemporaryDirectory() }
 
     private func open() throws -> Store {
-        try Store.open(StoreConfiguration(directory: directory.path), clock: .system, logger: .silent)
+        // Two hours on, so that every file is old enough to be swept.
+        let later = Clock(now: { Clock.system.now() + 7_200_000 }, monotonic: Clock.system.monotonic)
+        return try Store.open(StoreConfiguration(directory: directory.path), clock: later, logger: .silent)
     }
 
     private func octets(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
@@ -116,6 +118,19 @@ import Wire
         try reader.read(0..<300_000, into: &back)
         #expect(back.array() == octets(300_000))
         store.close()
+    }
+
+    @Test func aYoungFileIsLeftAlone() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store.open(StoreConfiguration(directory: directory.path), clock: .system, logger: .silent)
+        defer { store.close() }
+        do {
+            let spool = store.spool()
+            try spool.append([UInt8](repeating: 1, count: 300_000))
+            _ = try await spool.finish()
+        }
+        #expect(try await store.sweepBodies() == 0)
+        #expect(try store.bodies.beginSweep().count == 1)
     }
 
     /// Bodies come and go while the sweeper runs: no row ever lacks its file.
