@@ -39,6 +39,9 @@ extension Store {
     ///
     /// To be called at start and now and then. How many there were. A file younger than ``youngestSwept`` stays, whatever is
     /// known of it: rubbish costs room, a file too few costs a message.
+    ///
+    /// A server whose directory was removed and made again by another, for one, sees the other's files by their paths and has
+    /// no rows for them.
     package func sweepBodies() async throws -> Int {
         let latest = clock.now() - Self.youngestSwept
         let found = try await blocking.run { [bodies] in
