@@ -72,6 +72,11 @@ package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
     /// Writes the text form.
     package func append(to buffer: inout ByteBuffer) {
         buffer.append(Kind.prefix)
+        appendDigits(to: &buffer)
+    }
+
+    /// Writes the text form without its prefix.
+    package func appendDigits(to buffer: inout ByteBuffer) {
         // Five bits a digit, the last one first.
         var (high, low) = (high, UInt64(low))
         var digits = InlineArray<16, UInt8>(repeating: 0)

@@ -70,9 +70,10 @@ extension Accounts where View == Transaction {
             now
         )
         let key = AccountKey(connection.lastInsertRowID)
-        try view.events.append(.accountCreated, to: key) { $0.account(id) }
+        let account = try current(key)
+        try view.events.append(.accountCreated, to: key) { $0.account(account) }
         for (role, name) in FolderName.usual {
-            try view.folders.insert(FolderName(verbatim: name), role: role, account: key, announce: false)
+            try view.folders.insert(FolderName(verbatim: name), role: role, account: key)
         }
         return try current(key)
     }
@@ -102,7 +103,8 @@ extension Accounts where View == Transaction {
             change.isSuspended ?? old.isSuspended,
             view.now.milliseconds
         )
-        try view.events.append(.accountUpdated, to: key) { $0.account(old.id) }
+        let account = try current(key)
+        try view.events.append(.accountUpdated, to: key) { $0.account(account) }
         return try current(key)
     }
 
@@ -112,7 +114,7 @@ extension Accounts where View == Transaction {
     /// holds is removed in pieces by ``Store/sweep()``.
     package func delete(_ key: AccountKey) throws {
         let old = try current(key)
-        try view.events.append(.accountDeleted, to: key) { $0.account(old.id) }
+        try view.events.append(.accountDeleted, to: old.key) { _ in }
         try connection.run(
             """
             UPDATE accounts SET deleted = ?2, address_key = NULL, alias = NULL, display_name = NULL, verifier = NULL
@@ -143,4 +145,14 @@ extension Accounts where View == Transaction {
 extension EmailAddress {
     /// What an account's address is compared by.
     var accountKey: String { String(decoding: folded, as: UTF8.self) }
+}
+
+extension EventData {
+    /// The account as everybody who may read its events may know it.
+    fileprivate mutating func account(_ account: AccountRow) {
+        text("kind", account.kind.rawValue)
+        text("address", account.address.description)
+        text("alias", account.alias)
+        text("displayName", account.displayName)
+    }
 }

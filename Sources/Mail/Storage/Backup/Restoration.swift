@@ -121,11 +121,9 @@ extension Transaction {
             "SELECT pk, seq FROM accounts WHERE deleted IS NULL"
         ) { ($0.key(0), $0.int64(1)) }
         for (account, seq) in accounts {
-            guard let id = try self.accounts.get(account)?.id else { continue }
             let number = try events.append(.accountRestored, to: account) {
-                $0.account(id)
                 $0.number("lastSeq", seq - jump)
-                $0.text("backupCreatedAt", time.description)
+                $0.time("backupCreatedAt", time)
             }
             try connection.run("UPDATE accounts SET restored_seq = ?2 WHERE pk = ?1", account, number)
         }

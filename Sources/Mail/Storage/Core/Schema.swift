@@ -149,5 +149,15 @@ enum Schema {
         -- What is held back by an operator's or a restoration's decision, and since when.
         CREATE TABLE holds (name TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         """,
+        """
+        -- The highest pk of the account's events that were removed: a cursor before it has missed some.
+        ALTER TABLE accounts ADD COLUMN expired_position INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX accounts_by_expired_position ON accounts (expired_position);
+        -- What was removed before this column was there came before all that is kept of the account.
+        UPDATE accounts SET expired_position = coalesce(
+                (SELECT pk - 1 FROM events WHERE account = accounts.pk ORDER BY seq LIMIT 1),
+                (SELECT max(pk) FROM events), 0)
+            WHERE coalesce((SELECT min(seq) FROM events WHERE account = accounts.pk), seq + 1) > 1;
+        """,
     ]
 }

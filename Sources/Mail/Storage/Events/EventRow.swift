@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import JSON
 package import MailTypes
 import SQLite
 package import Wire

@@ -71,7 +71,7 @@ extension Folders where View == Transaction {
         if try find(name, in: account) != nil { throw StoreError.alreadyExists(.folder) }
         if let role, try find(role, in: account) != nil { throw StoreError.alreadyExists(.folder) }
         try createParents(of: name, in: account)
-        return try insert(name, role: role, account: account, announce: true)
+        return try insert(name, role: role, account: account)
     }
 
     /// Gives a folder another name; those below it go with it.
@@ -111,8 +111,9 @@ extension Folders where View == Transaction {
         try view.touch(current.key, of: current.account)
         try view.events.append(.folderDeleted, to: current.account) {
             $0.id("folderId", current.id)
-            $0.text("name", current.name.text)
+            $0.text("path", current.name.text)
             $0.number("messages", Int64(current.total))
+            $0.number("modseq", modseq)
         }
     }
 
@@ -128,7 +129,7 @@ extension Folders where View == Transaction {
             missing.append(parent)
             level = parent.parent
         }
-        for parent in missing.reversed() { try insert(parent, role: nil, account: account, announce: true) }
+        for parent in missing.reversed() { try insert(parent, role: nil, account: account) }
     }
 
     private func setName(_ name: FolderName, of folder: FolderRow) throws {
@@ -143,14 +144,16 @@ extension Folders where View == Transaction {
         try view.touch(folder.key, of: folder.account)
         try view.events.append(.folderRenamed, to: folder.account) {
             $0.id("folderId", folder.id)
-            $0.text("name", name.text)
-            $0.text("oldName", folder.name.text)
+            $0.text("path", name.text)
+            $0.text("oldPath", folder.name.text)
+            $0.number("modseq", modseq)
         }
     }
 
     @discardableResult
-    func insert(_ name: FolderName, role: FolderRole?, account: AccountKey, announce: Bool) throws -> FolderRow {
+    func insert(_ name: FolderName, role: FolderRole?, account: AccountKey) throws -> FolderRow {
         let id = FolderID.random()
+        let (validity, modseq) = (try nextUIDValidity(of: account), try view.modseq(of: account))
         try connection.run(
             """
             INSERT INTO folders (id, account, name, role, uid_validity, highest_modseq) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -159,16 +162,17 @@ extension Folders where View == Transaction {
             account,
             name.text,
             role?.rawValue,
-            try nextUIDValidity(of: account),
-            try view.modseq(of: account)
+            validity,
+            modseq
         )
         let key = FolderKey(connection.lastInsertRowID)
         try view.touch(key, of: account)
-        if announce {
-            try view.events.append(.folderCreated, to: account) {
-                $0.id("folderId", id)
-                $0.text("name", name.text)
-            }
+        try view.events.append(.folderCreated, to: account) {
+            $0.id("folderId", id)
+            $0.text("path", name.text)
+            $0.text("role", role?.rawValue)
+            $0.number("uidValidity", validity)
+            $0.number("modseq", modseq)
         }
         guard let folder = try get(key, in: account) else { throw StoreError.corrupt("a new folder is not there") }
         return folder

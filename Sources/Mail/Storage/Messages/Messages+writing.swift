@@ -247,13 +247,32 @@ extension Messages where View == Transaction {
             content: new.content,
             thread: new.thread
         )
-        let thread = try view.threads.id(of: new.thread, in: account)
-        try view.events.append(event, to: account) {
-            $0.placement(row, folder: place.folder)
-            $0.id("threadId", thread)
+        try announce(event, row, folder: place.folder, copyOf: copyOf)
+        return row
+    }
+
+    private func announce(
+        _ event: EventType,
+        _ message: MessageRow,
+        folder: FolderID,
+        copyOf: PlacementID?
+    ) throws {
+        let ids: (content: ContentID, thread: ThreadID)? = try connection.first(
+            "SELECT id, thread_id FROM contents WHERE pk = ?1 AND account = ?2",
+            message.content,
+            message.account
+        ) { (try $0.id(0), try $0.id(1)) }
+        guard let ids else { throw StoreError.corrupt("a message has no content") }
+        try view.events.append(event, to: message.account) {
+            $0.placement(message, folder: folder)
+            $0.id("threadId", ids.thread)
+            $0.id("contentId", ids.content)
+            $0.flags(message.flags)
+            $0.time("internalDate", message.internalDate)
+            $0.time("savedAt", message.savedAt)
+            $0.number("size", message.size)
             if let copyOf { $0.id("copyOf", copyOf) }
         }
-        return row
     }
 
     private func check(_ flags: MessageFlags) throws(StoreError) {

@@ -85,9 +85,13 @@ extension Messages where View == Transaction {
         let changed = try existing(message)
         let folder = try folderID(message.folder, of: account)
         let id = try view.threads.id(of: thread, in: account)
+        let contentID: ContentID? = try connection.first("SELECT id FROM contents WHERE pk = ?1", content) {
+            try $0.id(0)
+        }
         try view.events.append(.messageUnquarantined, to: account) {
             $0.placement(changed, folder: folder)
             $0.id("threadId", id)
+            if let contentID { $0.id("contentId", contentID) }
         }
     }
 }

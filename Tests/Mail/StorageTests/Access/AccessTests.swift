@@ -67,9 +67,8 @@ import Wire
         #expect(suspended.alias == nil)
         #expect(suspended.isSuspended)
         #expect(suspended.verifier == [1, 2, 3])
-        #expect(
-            try await test.events(of: account).map(\.type) == ["account.created", "account.updated", "account.updated"]
-        )
+        let types = try await test.events(of: account).map(\.type).filter { $0.hasPrefix("account.") }
+        #expect(types == ["account.created", "account.updated", "account.updated"])
     }
 
     @Test func aDeletedAccountIsGoneAtOnceAndItsRowsSoon() async throws {

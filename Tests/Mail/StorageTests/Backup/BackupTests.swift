@@ -83,13 +83,14 @@ import Wire
         #expect(all.dropLast() == known[...])
         let announced = try #require(all.last)
         #expect(announced.type == "account.restored")
-        #expect(announced.data.contains(#""lastSeq":\#(known.count),"backupCreatedAt":"20"#))
+        #expect(announced.data.contains(#"{"lastSeq":\#(known.count),"backupCreatedAt":"20"#))
         // Who was ahead of the backup meets it too, in the account's log and in the log of all.
         #expect(try await again.events(of: account, after: lost.seq) == [announced])
         try await again.store.read { snapshot in
             var types: [String] = []
             try snapshot.events.list(afterPosition: position, limit: 10) {
                 types.append($0.type.repairedUTF8String())
+                return true
             }
             #expect(types == ["account.restored"])
         }

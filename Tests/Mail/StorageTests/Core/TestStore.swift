@@ -111,6 +111,7 @@ final class TestStore: Sendable {
                         data: $0.data.repairedUTF8String()
                     )
                 )
+                return true
             }
             return events
         }

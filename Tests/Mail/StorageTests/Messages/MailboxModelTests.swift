@@ -7,7 +7,7 @@ import Wire
 @testable import Storage
 
 /// A small generator whose runs can be repeated.
-private struct Dice: RandomNumberGenerator {
+struct Dice: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
