@@ -39,6 +39,10 @@ base=$url/v1/accounts/$name
 say "its folders"
 api 200 "$base/folders" | pick '", ".join(f["path"] for f in j["items"])'
 
+say "where its log of events stands"
+news=$(api 200 "$base/events?after=newest" | pick 'j["next"]')
+echo "$news"
+
 say "a message to itself, as JSON; the same key again sends nothing more"
 for _ in 1 2; do
     api 202 "$base/send" -H 'Content-Type: application/json' -H "Idempotency-Key: $name-1" \
@@ -83,6 +87,10 @@ say "a folder of its own, and the message moved there"
 folder=$(api 201 "$base/folders" -H 'Content-Type: application/json' -d '{"name":"Ferries"}' | pick 'j["id"]')
 api 200 -X PATCH "$base/messages/$latest" -H 'Content-Type: application/json' -d "{\"folder\":\"$folder\"}" |
     pick '"moved" if j["folderId"] == "'"$folder"'" else "not moved"'
+
+say "what happened meanwhile, by number; the next event is waited for, and there are some already"
+api 200 "$base/events?after=$news&wait=30&limit=1" | pick 'j["items"][0]["seq"] - '"$news"
+api 200 "$base/events?after=$news&type=message.*" | pick '"\n".join(e["type"] for e in j["items"])'
 
 say "a narrow token reads and cannot send"
 narrow=$(api 201 "$url/v1/tokens" -H 'Content-Type: application/json' \

@@ -6,8 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + resolver + egress + log + threads + passwords
-        + shutdown + metrics + testing
+        general + listeners + tls + http + smtp + limits + mime + events + resolver + egress + log + threads
+        + passwords + shutdown + metrics + testing
 
     package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
 
@@ -211,6 +211,23 @@ extension ConfigurationKey {
 
     private static let mime: [Self] = [
         truth("mime.uudecode", \.mime.uudecode, "Decode parts encoded as x-uuencode in mail that comes in")
+    ]
+
+    private static let events: [Self] = [
+        integer("events.days", \.events.days, 1...36_500, "How long events are kept"),
+        integer("events.perAccount", \.events.perAccount, 100...1_000_000_000, "Events of an account that are kept"),
+        integer(
+            "events.streamsPerToken",
+            \.events.streamsPerToken,
+            1...1_000_000,
+            "Streams and waiting requests of a token at the same time"
+        ),
+        integer(
+            "events.keepAliveSeconds",
+            \.events.keepAliveSeconds,
+            1...3600,
+            "Between the comments of a stream on which nothing happens"
+        ),
     ]
 
     private static let log: [Self] = [

@@ -25,6 +25,7 @@ package struct Settings: Sendable {
     package var resolver = Resolver()
     package var egress = Egress()
     package var mime = MIME()
+    package var events = Events()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -103,6 +104,17 @@ package struct Settings: Sendable {
     package struct MIME: Sendable, Equatable {
         /// Whether parts encoded as `x-uuencode` are decoded in messages that come in from now on.
         package var uudecode = false
+    }
+
+    package struct Events: Sendable, Equatable {
+        /// How long events are kept.
+        package var days = 30
+        /// How many of an account are kept at most.
+        package var perAccount = 1_000_000
+        /// Streams and waiting requests of one token at a time.
+        package var streamsPerToken = 100
+        /// How long a stream says nothing when there is nothing to say.
+        package var keepAliveSeconds = 15
     }
 
     package struct Log: Sendable, Equatable {

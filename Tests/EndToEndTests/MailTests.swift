@@ -45,6 +45,43 @@ import Testing
         #expect(try server.stop() == 0)
     }
 
+    @Test func theFollowerShowsEachEventOnceThroughRestarts() throws {
+        let server = try serverWithAccounts()
+        let cursor = "\(try #require(folder).path)/cursor"
+        func known() -> String? { try? String(contentsOfFile: cursor, encoding: .utf8) }
+        func follow() throws -> Program {
+            try Program(
+                "\(Project.root)/Examples/follow.py",
+                ["http://\(try server.address("http"))", "ann", cursor],
+                environment: ["POSTERN_TOKEN_FILE": "\(try data)/admin-token"]
+            )
+        }
+        func makeFolder(_ name: String) throws {
+            let made = try server.curl("/v1/accounts/ann/folders", ["--json", #"{"name":"\#(name)"}"#])
+            #expect(made.status == "201")
+        }
+        func numbers(_ program: Program) -> [Substring] {
+            program.output.split(separator: "\n").compactMap { $0.split(separator: " ").first }
+        }
+        var follower = try follow()
+        try #require(wait(until: { known() != nil }, within: 30))
+        try makeFolder("a")
+        #expect(wait(until: { follower.output.contains(#""path": "a""#) }, within: 30), "\(follower.errors)")
+        #expect(numbers(follower) == ["8"])
+        try #require(wait(until: { known() == "8" }, within: 30))
+        follower.signal(SIGKILL)
+        try makeFolder("b")
+        follower = try follow()
+        try makeFolder("c")
+        #expect(wait(until: { follower.output.contains(#""path": "c""#) }, within: 30), "\(follower.errors)")
+        #expect(numbers(follower) == ["9", "10"])
+        try #require(wait(until: { known() == "10" }, within: 30))
+        // It is connected while the server stops: the server ends the stream and does not wait for it.
+        #expect(try server.stop() == 0)
+        follower.signal(SIGKILL)
+        #expect(known() == "10")
+    }
+
     @Test func mailComesInBySMTP() throws {
         let server = try serverWithAccounts()
         let sent = try smtp(

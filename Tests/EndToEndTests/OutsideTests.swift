@@ -30,6 +30,14 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
     }
 
+    @Test func consumersOfEventsRebuildTheMailboxThroughAKill() throws {
+        let outcome = try python(
+            "events.py",
+            [Project.postern, "\(try root)/data", "--operations", "400", "--kills", "1"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
     @Test func aLargeAttachmentGoesOutAndComesBackInPieces() throws {
         let server = try RunningServer(data: "\(try root)/data")
         let outcome = try python(

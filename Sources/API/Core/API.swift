@@ -20,6 +20,9 @@ package final class API: HTTPApplication {
     let intake: Intake
     let submissions: SubmissionAgent
     let idempotentRequests = IdempotentRequests()
+    let eventWaiters: EventWaiters
+    /// Tells ``eventWaiters`` of commits as long as the API is there.
+    private let storeSubscription: StoreSubscription
     let metrics: MetricsRegistry
     /// Threads for what takes long: deriving keys, reading files.
     let workers: BlockingPool
@@ -55,6 +58,11 @@ package final class API: HTTPApplication {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
+        let waiters = EventWaiters(maximumPerToken: configuration.eventStreamsPerToken)
+        eventWaiters = waiters
+        storeSubscription = store.subscribe { waiters.tell($0) }
+        tokens.onRevocation { waiters.revoke($0) }
+        metrics.collect { waiters.counts.write(to: &$0) }
         var router = Router<Operation>()
         for operation in Self.operations { router.add(operation.method, operation.path, operation) }
         self.router = router
@@ -140,6 +148,11 @@ package struct APIConfiguration: Sendable {
     package var passwordRounds = ScramVerifier.defaultRounds
     /// Told by `/readyz` to fail, so that a load balancer looks elsewhere: true from the moment the server begins to stop.
     package var isDraining: @Sendable () -> Bool = { false }
+
+    /// Streams of events and requests that wait for one, of one token at a time.
+    package var eventStreamsPerToken = 100
+    /// How long a stream of events says nothing, when there is nothing to say.
+    package var eventKeepAliveMilliseconds = 15_000
 
     /// Who may read `/metrics`.
     package enum MetricsAccess: Sendable {

@@ -36,6 +36,8 @@ struct APIProblem: Error, Sendable {
     /// One sentence for people; nil where the title says it all.
     var detail: String?
     var errors: [FieldProblem] = []
+    /// Further members, as JSON.
+    var members: [(name: StaticString, json: [UInt8])] = []
     var fields = HTTPFields()
 
     init(_ status: HTTPStatus, _ code: StaticString, _ detail: String? = nil, errors: [FieldProblem] = []) {
@@ -63,6 +65,14 @@ struct APIProblem: Error, Sendable {
         var problem = APIProblem(.unauthorized, code, detail)
         problem.fields.add("WWW-Authenticate", challenge)
         return problem
+    }
+
+    static var invalidToken: APIProblem {
+        unauthorized(
+            "invalid_token",
+            "The token is unknown, expired or revoked.",
+            challenge: "Bearer realm=\"postern\", error=\"invalid_token\""
+        )
     }
 
     static func invalidFields(_ errors: [FieldProblem]) -> APIProblem {
@@ -179,6 +189,10 @@ struct APIProblem: Error, Sendable {
         }
         writer.key("requestId")
         writer.string(requestID)
+        for member in members {
+            writer.key(member.name)
+            writer.raw(value: member.json.span)
+        }
         if !errors.isEmpty {
             writer.key("errors")
             writer.beginArray()

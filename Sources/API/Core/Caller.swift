@@ -35,11 +35,7 @@ extension API {
             )
         }
         guard let grant = try await tokens.authenticate(bearer: bearer.span) else {
-            throw APIProblem.unauthorized(
-                "invalid_token",
-                "The token is unknown, expired or revoked.",
-                challenge: "Bearer realm=\"postern\", error=\"invalid_token\""
-            )
+            throw APIProblem.invalidToken
         }
         try checkOrigin(exchange, grant)
         guard grant.allows(scope) else {

@@ -12,6 +12,7 @@ extension API {
         ListMessages.operation, AppendMessage.operation, UpdateMessages.operation, DeleteMessages.operation,
         GetMessage.operation, UpdateMessage.operation, DeleteMessage.operation, CopyMessage.operation,
         GetRawMessage.operation, GetMessageText.operation, GetMessageHTML.operation, GetAttachment.operation,
+        ListEvents.operation, ListAllEvents.operation,
         ListThreads.operation, GetThread.operation,
         SendMessage.operation, ListSubmissions.operation, GetSubmission.operation, CancelSubmission.operation,
     ]

@@ -15,16 +15,23 @@ struct Page: Sendable {
     init(_ query: inout QueryReader) {
         limit = query.integer("limit", in: 1...200) ?? Self.defaultLimit
         let text = query.octets("cursor")
-        let isCursor = text.map { $0.count == 32 && $0.allSatisfy(Self.isLowerHex) } ?? true
+        let isCursor = text.map(Self.isCursor) ?? true
         if !isCursor { query.fail("cursor", "invalid", "is not a cursor that a list gave") }
         cursor = isCursor ? text : nil
     }
 
+    private static func isCursor(_ text: [UInt8]) -> Bool { text.count == 32 && text.allSatisfy(isLowerHex) }
+
     private static func isLowerHex(_ byte: UInt8) -> Bool { ASCII.isDigit(byte) || (0x61...0x66).contains(byte) }
 
     /// The row number that a cursor made by ``cursor(afterRow:)`` stands for; nil on the first page.
-    var row: Int64? {
-        guard let cursor, let value = StrictInteger.hexadecimal(cursor.span.extracting(16..<32)) else { return nil }
+    var row: Int64? { cursor.flatMap(Self.row) }
+
+    /// The row number of a cursor; nil for what is none.
+    static func row(_ cursor: [UInt8]) -> Int64? {
+        guard isCursor(cursor), let value = StrictInteger.hexadecimal(cursor.span.extracting(16..<32)) else {
+            return nil
+        }
         return Int64(clamping: value)
     }
 

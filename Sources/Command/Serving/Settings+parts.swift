@@ -37,6 +37,8 @@ extension Settings {
         configuration.readerThreads = threads.readers
         configuration.maximumMessageOctets = Int64(limits.messageOctets)
         configuration.minimumFreeOctets = Int64(limits.freeOctets)
+        configuration.eventMilliseconds = Int64(events.days) * 86_400_000
+        configuration.eventsPerAccount = Int64(events.perAccount)
         return configuration
     }
 
@@ -108,6 +110,8 @@ extension Settings {
         configuration.maximumMessageOctets = Int64(limits.messageOctets)
         configuration.passwordRounds = UInt32(passwords.rounds)
         configuration.isDraining = isDraining
+        configuration.eventStreamsPerToken = events.streamsPerToken
+        configuration.eventKeepAliveMilliseconds = events.keepAliveSeconds * 1000
         configuration.metricsAccess =
             switch metrics.access {
             case .admin: .administrators

@@ -42,6 +42,7 @@ package final class TokenAuthenticator: Sendable {
     private let rows: any TokenRows
     private let clock: Clock
     private let cache = Lock(Cache())
+    private let watchers = Lock<[@Sendable (TokenID) -> Void]>([])
 
     package init(rows: any TokenRows, clock: Clock) {
         self.rows = rows
@@ -115,5 +116,13 @@ package final class TokenAuthenticator: Sendable {
             cache.generation += 1
             cache.entries = cache.entries.filter { $0.value.grant.id != id }
         }
+        for watcher in watchers.withLock({ $0 }) { watcher(id) }
+    }
+
+    /// Has `watcher` called whenever a token was revoked, from then on: for what goes on longer than a request.
+    ///
+    /// It is called on any thread, when the token is refused already, and only posts to somebody's loop.
+    package func onRevocation(_ watcher: @escaping @Sendable (TokenID) -> Void) {
+        watchers.withLock { $0.append(watcher) }
     }
 }

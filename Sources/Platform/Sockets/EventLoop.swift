@@ -125,6 +125,14 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    /// Lets all that is ready run first, the kernel's events included: for work that goes on and on without waiting.
+    ///
+    /// On the loop's thread.
+    package func nextTurn() async {
+        precondition(isCurrent)
+        await withUnsafeContinuation { continuation in post { continuation.resume() } }
+    }
+
     private func hand(_ add: (inout Remote) -> Void) {
         let wasEmpty = remote.withLock { remote in
             let wasEmpty = remote.isEmpty

@@ -113,6 +113,18 @@ extension HTTPExchange {
         try await connection.write(&output)
     }
 
+    /// Sends the answers that wait, and lets go of the memory that the connection's buffers hold: before an answer waits for
+    /// something else than the client.
+    package func rest() async throws(IOError) {
+        try await flush()
+        connection.setDeadline(milliseconds: nil)
+        if output.isEmpty { output.removeAll(keepingCapacity: false) }
+        if input.isEmpty { input.removeAll(keepingCapacity: false) }
+    }
+
+    /// Ends the connection at once; what is being sent fails.
+    package func cut() { connection.socket.fail(.cancelled) }
+
     /// Sends what waits and the body behind it; a large one in pieces, each with its own deadline.
     private func send(_ body: inout ByteBuffer) async throws(IOError) {
         while body.count > Self.pieceOctets {
@@ -186,6 +198,11 @@ package struct HTTPBodyWriter: ~Copyable {
         try await exchange.flush()
         exchange.connection.setDeadline(milliseconds: nil)
     }
+}
+
+extension HTTPBodyWriter {
+    /// As ``flush()``, and lets go of the memory that the connection's buffers hold: before a wait that may be long.
+    package mutating func rest() async throws(IOError) { try await exchange.rest() }
 }
 
 /// A streamed answer ended before the length it had announced.

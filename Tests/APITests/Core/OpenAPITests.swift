@@ -2,6 +2,7 @@
 
 import EmbeddedFiles
 import HTTP
+import Storage
 import Testing
 import Yams
 
@@ -48,6 +49,24 @@ import Yams
             )
             #expect((item["security"] != nil) == (operation.scope == nil), "\(operation.id)")
         }
+    }
+
+    /// Types that nothing here writes yet.
+    private static let unwritten: Set<EventType> = [
+        .messageQueued, .messageDeferred, .messageExpired, .messageUnknown, .messageCancelled, .messageBounced,
+    ]
+
+    @Test func theTypesOfEventsAreTheDocuments() throws {
+        let hooks = try #require(try document()["webhooks"] as? [String: Any])
+        let written = Set(EventType.allCases).subtracting(Self.unwritten).map(\.rawValue)
+        #expect(hooks.keys.sorted() == written.sorted())
+        let components = try #require(try document()["components"] as? [String: Any])
+        let schemas = try #require(components["schemas"] as? [String: [String: Any]])
+        let groups = Set(written.map { "\($0.split(separator: ".")[0]).*" })
+        let filters = try #require(schemas["EventTypeFilter"]?["enum"] as? [String])
+        #expect(Set(filters) == groups.union(written))
+        let all = try #require(schemas["Event"]?["oneOf"] as? [[String: String]])
+        #expect(all.count == written.count)
     }
 
     @Test func fieldsOfMessagesAreTheDocuments() throws {

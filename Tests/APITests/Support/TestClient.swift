@@ -75,36 +75,30 @@ struct TestClient: Sendable {
 
     /// Sends octets as they are and reads until the other side closes.
     func exchange(_ request: [UInt8]) throws -> [UInt8] {
+        let connection = try connect()
+        connection.send(request)
+        var answer: [UInt8] = []
+        while let more = connection.receive() { answer += more }
+        return answer
+    }
+
+    func connect() throws -> TestConnection {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(reason: "socket") }
-        defer { close(descriptor) }
+        let connection = TestConnection(descriptor: descriptor)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
         guard connected == 0 else { throw Failure(reason: "connect \(errno)") }
         var limit = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var sent = 0
-        while sent < request.count {
-            let count = request[sent...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { break }
-            sent += count
-        }
-        var answer: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = recv(descriptor, &chunk, chunk.count, 0)
-            guard count > 0 else { return answer }
-            answer += chunk[..<count]
-        }
+        return connection
     }
 
     private func parse(_ answer: [UInt8], isHead: Bool) throws -> TestResponse {
@@ -122,7 +116,7 @@ struct TestClient: Sendable {
             return (line[..<colon].lowercased(), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
         }
         var body = Array(answer[(split + 4)...])
-        if fields.contains(where: { $0.name == "transfer-encoding" }) { body = try unchunk(body) }
+        if !isHead, fields.contains(where: { $0.name == "transfer-encoding" }) { body = try unchunk(body) }
         return TestResponse(status: status, fields: fields, body: isHead ? [] : body)
     }
 
@@ -138,5 +132,31 @@ struct TestClient: Sendable {
             rest = rest[(line + 4 + size)...]
         }
         throw Failure(reason: "chunked body is cut")
+    }
+}
+
+/// A connection that blocks, closed when it is let go.
+final class TestConnection {
+    private let descriptor: Int32
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+    deinit { close(descriptor) }
+
+    func send(_ octets: [UInt8]) {
+        var sent = 0
+        while sent < octets.count {
+            let count = octets[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    /// What has come; nil at the end, or when nothing came for half a minute.
+    func receive() -> [UInt8]? {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &chunk, chunk.count, 0)
+        return count > 0 ? Array(chunk[..<count]) : nil
     }
 }

@@ -31,12 +31,14 @@ final class TestServer: Sendable {
     private let loops: EventLoopGroup
     private let listener: Listener
 
-    init() async throws {
+    init(_ configure: (inout APIConfiguration) -> Void = { _ in }) async throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("postern-api-\(UUID().uuidString)")
         var logger = Logger(label: "test")
         logger.logLevel = .error
         let clock = Clock.system
-        store = try Store.open(StoreConfiguration(directory: directory.path), clock: clock, logger: logger)
+        var storage = StoreConfiguration(directory: directory.path)
+        storage.eventsPerAccount = 100
+        store = try Store.open(storage, clock: clock, logger: logger)
         search = try SearchService(store: store, extractor: NoWords(), logger: logger)
         tokens = TokenAuthenticator(rows: StoreTokens(store), clock: clock)
         admin = try await Self.token(tokens, TokenDraft(name: "admin", scopes: .all))
@@ -52,6 +54,7 @@ final class TestServer: Sendable {
         )
         var configuration = APIConfiguration()
         configuration.passwordRounds = 4096
+        configure(&configuration)
         let api = API(
             store: store,
             search: search,
@@ -88,6 +91,9 @@ final class TestServer: Sendable {
         try await tokens.create(draft).text.withOctets { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// Tells every connection that the server is stopping, and waits for their end.
+    func drain() async -> Bool { await listener.drain(milliseconds: 20_000) }
+
     func token(_ draft: TokenDraft) async throws -> String { try await Self.token(tokens, draft) }
 
     /// Sends a request as the administrator.
@@ -112,8 +118,11 @@ final class TestServer: Sendable {
 }
 
 /// Runs `body` with a server of its own.
-func withServer<R>(_ body: (TestServer) async throws -> R) async throws -> R {
-    let server = try await TestServer()
+func withServer<R>(
+    _ configure: (inout APIConfiguration) -> Void = { _ in },
+    _ body: (TestServer) async throws -> R
+) async throws -> R {
+    let server = try await TestServer(configure)
     do {
         let result = try await body(server)
         await server.stop()
