@@ -211,7 +211,12 @@ let suites: [Target] = [
     tests("SASL", in: "Protocols", ["Wire", "Crypto"]),
     tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
     tests("HTTP", in: "Protocols", ["Wire"]),
-    tests("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"], exclude: ["Transcripts"]),
+    tests(
+        "SMTP",
+        in: "Protocols",
+        ["Wire", "Crypto", "MailTypes", "SASL"],
+        exclude: ["Transcripts", "ClientTranscripts"]
+    ),
     tests("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(
@@ -256,7 +261,8 @@ let fuzzers: [Target] =
     : [
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
-        ("SMTPCommand", ["SMTP"]), ("SearchQuery", ["Storage"]), ("IPAddress", ["Egress"]),
+        ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]), ("SearchQuery", ["Storage"]),
+        ("IPAddress", ["Egress"]),
     ].map { name, modules in
         .executableTarget(
             name: "Fuzz\(name)",
