@@ -118,12 +118,15 @@ let mail: [Target] = [
     module(
         "Storage",
         in: "Mail",
-        ["Runtime", "Files", "Crypto", "SQLite", "Charsets", "Wire", "JSON", "MailTypes", logging]
+        ["Runtime", "Files", "Crypto", "SQLite", "Charsets", "Metrics", "Wire", "JSON", "MailTypes", logging]
     ),
     module(
         "Intake",
         in: "Mail",
-        ["Runtime", "Crypto", "Charsets", "HTMLTrees", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]
+        [
+            "Runtime", "Crypto", "Charsets", "HTMLTrees", "Metrics", "Wire", "JSON", "MailTypes", "MIME", "Storage",
+            logging,
+        ]
     ),
     module("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
     module(
@@ -242,7 +245,7 @@ let suites: [Target] = [
     ),
     tests("Metrics", in: ".", ["Wire"]),
     tests("Configuration", in: ".", ["Wire"]),
-    tests("Command", in: ".", ["Runtime", "Files", "Wire", "JSON", "Configuration", logging]),
+    tests("Command", in: ".", ["Runtime", "Files", "Metrics", "Wire", "JSON", "Configuration", logging]),
     tests(
         "API",
         in: ".",

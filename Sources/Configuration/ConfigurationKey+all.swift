@@ -94,7 +94,13 @@ extension ConfigurationKey {
             reloadable: true,
             accepts: isOrigin
         ),
-        integer("http.connectionsPerAddress", \.http.connectionsPerAddress, 1...1_000_000, "Not for loopback"),
+        integer(
+            "http.connectionsPerAddress",
+            \.http.connectionsPerAddress,
+            1...1_000_000,
+            "Not for limits.trustedNetworks",
+            reloadable: true
+        ),
         integer(
             "http.headerOctets",
             \.http.headerOctets,
@@ -134,12 +140,24 @@ extension ConfigurationKey {
     ]
 
     private static let smtp: [Self] = [
-        integer("smtp.connectionsPerAddress", \.smtp.connectionsPerAddress, 1...1_000_000, "Not for loopback"),
-        integer("smtp.sessions", \.smtp.sessions, 1...1_000_000, "Sessions at the same time"),
-        integer("smtp.recipients", \.smtp.recipients, 1...100_000, "Recipients of a message"),
-        integer("smtp.errors", \.smtp.errors, 1...10_000, "Refused commands before we hang up"),
-        integer("smtp.hops", \.smtp.hops, 5...1000, "Received fields before we take it for a loop"),
-        integer("smtp.idleSeconds", \.smtp.idleSeconds, 1...86_400, "For the next command"),
+        integer(
+            "smtp.connectionsPerAddress",
+            \.smtp.connectionsPerAddress,
+            1...1_000_000,
+            "Not for limits.trustedNetworks",
+            reloadable: true
+        ),
+        integer("smtp.sessions", \.smtp.sessions, 1...1_000_000, "Sessions at the same time", reloadable: true),
+        integer("smtp.recipients", \.smtp.recipients, 1...100_000, "Recipients of a message", reloadable: true),
+        integer("smtp.errors", \.smtp.errors, 1...10_000, "Refused commands before we hang up", reloadable: true),
+        integer(
+            "smtp.hops",
+            \.smtp.hops,
+            5...1000,
+            "Received fields before we take it for a loop",
+            reloadable: true
+        ),
+        integer("smtp.idleSeconds", \.smtp.idleSeconds, 1...86_400, "For the next command", reloadable: true),
     ]
 
     private static let limits: [Self] = [
@@ -154,6 +172,33 @@ extension ConfigurationKey {
             \.limits.freeOctets,
             0...(1 << 50),
             "With less free on the disk no mail is taken in"
+        ),
+        integer(
+            "limits.connections",
+            \.limits.connections,
+            0...1_000_000,
+            "Of all listeners together; 0: as many as descriptors allow"
+        ),
+        integer(
+            "limits.requestsPerSecond",
+            \.limits.requestsPerSecond,
+            0...1_000_000,
+            "Of each token, on average; 0: any number",
+            reloadable: true
+        ),
+        integer(
+            "limits.requestBurst",
+            \.limits.requestBurst,
+            1...10_000_000,
+            "Requests that a token may send at once",
+            reloadable: true
+        ),
+        list(
+            "limits.trustedNetworks",
+            \.limits.trustedNetworks,
+            "Whose addresses are not limited one by one",
+            of: "networks like 10.0.0.0/8 or 2001:db8::/32",
+            accepts: { IPNetwork($0.utf8) != nil }
         ),
     ]
 
@@ -233,6 +278,7 @@ extension ConfigurationKey {
     private static let log: [Self] = [
         choice("log.level", \.log.level, "The least that is logged", reloadable: true),
         choice("log.format", \.log.format, "How a line looks"),
+        truth("log.requests", \.log.requests, "A line for each request", reloadable: true),
     ]
 
     private static let threads: [Self] = [

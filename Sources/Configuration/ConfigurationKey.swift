@@ -88,9 +88,13 @@ package struct ConfigurationKey: Sendable {
         }
     }
 
-    static func truth(_ name: String, _ path: any WritableKeyPath<Settings, Bool> & Sendable, _ summary: String) -> Self
-    {
-        Self(name: name, summary: summary, isSecret: false, isReloadable: false) {
+    static func truth(
+        _ name: String,
+        _ path: any WritableKeyPath<Settings, Bool> & Sendable,
+        _ summary: String,
+        reloadable: Bool = false
+    ) -> Self {
+        Self(name: name, summary: summary, isSecret: false, isReloadable: reloadable) {
             raw,
             settings throws(RawValue.Mismatch) in
             settings[keyPath: path] = try raw.truth()

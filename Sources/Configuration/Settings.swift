@@ -79,6 +79,14 @@ package struct Settings: Sendable {
         package var messageOctets = 64 << 20
         /// With less free on the disk than this, in octets, no mail is taken in.
         package var freeOctets = 128 << 20
+        /// Connections of all listeners together; 0: as many as the descriptors allow.
+        package var connections = 0
+        /// Requests that each token may send a second on average; 0: any number.
+        package var requestsPerSecond = 50_000
+        /// Requests that a token may send at once.
+        package var requestBurst = 100_000
+        /// Networks whose addresses are not limited one by one.
+        package var trustedNetworks = ["127.0.0.0/8", "::1"]
     }
 
     package struct Resolver: Sendable, Equatable {
@@ -122,6 +130,8 @@ package struct Settings: Sendable {
         package enum Level: String, CaseIterable, Sendable { case trace, debug, info, notice, warning, error, critical }
         package var level = Level.info
         package var format = Format.json
+        /// Whether each request becomes a line.
+        package var requests = false
     }
 
     package struct Threads: Sendable, Equatable {

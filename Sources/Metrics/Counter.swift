@@ -43,7 +43,7 @@ package final class Counters: Sendable {
     }
 
     /// In the order of the labels' values.
-    var samples: [(labels: [(String, String)], value: UInt64)] {
+    package var samples: [(labels: [(String, String)], value: UInt64)] {
         children.withLock { $0 }
             .sorted { $0.key.lexicographicallyPrecedes($1.key) }
             .map { (Array(zip(labels, $0.key)), $0.value.value) }

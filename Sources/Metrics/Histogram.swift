@@ -12,7 +12,7 @@ package final class Histogram: Sendable {
 
     /// The number of the bucket that so many nanoseconds belong to.
     package static func bucket(nanoseconds: UInt64) -> Int {
-        bounds.firstIndex { nanoseconds <= $0 } ?? bounds.count
+        nanoseconds <= 100_000 ? 0 : bounds.firstIndex { nanoseconds <= $0 } ?? bounds.count
     }
 
     private let buckets = (0...bounds.count).map { _ in Counter() }
@@ -29,7 +29,7 @@ package final class Histogram: Sendable {
 }
 
 /// What a histogram holds at one moment.
-package struct Durations: Sendable {
+package struct Durations: Hashable, Sendable {
     /// One for each bound, and one above them.
     package var buckets: [UInt64]
     package var nanoseconds: UInt64
@@ -55,9 +55,17 @@ package struct Durations: Sendable {
 
 extension MetricsWriter {
     /// The samples of one histogram, behind its ``family(_:_:_:)``.
-    package mutating func histogram(_ name: String, _ labels: [(String, String)] = [], _ durations: Durations) {
+    ///
+    /// - Parameter bounds: of the buckets but the last, in nanoseconds.
+    package mutating func histogram(
+        _ name: String,
+        _ labels: [(String, String)] = [],
+        _ durations: Durations,
+        bounds: [UInt64] = Histogram.bounds
+    ) {
+        precondition(durations.buckets.count == bounds.count + 1)
         var sum: UInt64 = 0
-        for (bound, count) in zip(Histogram.bounds, durations.buckets) {
+        for (bound, count) in zip(bounds, durations.buckets) {
             sum &+= count
             sample(name + "_bucket", labels + [("le", Self.bound(nanoseconds: bound))], sum)
         }

@@ -73,6 +73,12 @@ package final class MetricsRegistry: Sendable {
         return histogram
     }
 
+    /// The labelled counters of this name, if somebody made them.
+    package func known(_ name: String) -> Counters? {
+        guard case .counters(let counters) = state.withLock({ $0.entries[name] })?.family else { return nil }
+        return counters
+    }
+
     private func entry(_ name: String, _ fresh: Entry) -> Entry {
         state.withLock { state in
             if let known = state.entries[name] { return known }

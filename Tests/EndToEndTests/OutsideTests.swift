@@ -38,6 +38,24 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
     }
 
+    @Test func whatIsTooMuchIsShedAndSaidSo() throws {
+        let outcome = try python("overload.py", [Project.postern, "\(try root)/overload"])
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
+    @Test func slowClientsDelayNobodyElse() throws {
+        let outcome = try python("slow.py", [Project.postern, "\(try root)/slow"])
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
+    @Test func metricsAndLogSayWhatHappenedAndNoSecret() throws {
+        let outcome = try python(
+            "observing.py",
+            [Project.postern, "\(try root)/observing", "\(Project.root)/Examples"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
     @Test func aLargeAttachmentGoesOutAndComesBackInPieces() throws {
         let server = try RunningServer(data: "\(try root)/data")
         let outcome = try python(

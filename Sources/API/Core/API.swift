@@ -9,6 +9,7 @@ import JSON
 package import Logging
 package import Metrics
 package import Runtime
+package import Sockets
 package import Storage
 import Wire
 
@@ -24,6 +25,11 @@ package final class API: HTTPApplication {
     /// Tells ``eventWaiters`` of commits as long as the API is there.
     private let storeSubscription: StoreSubscription
     let metrics: MetricsRegistry
+    let tokenThrottle: TokenThrottle
+    let authenticationAttempts: Counters
+    let idempotencyReplays: Counter
+    private let idempotencyConflicts: Counters
+    let rejections: Counters
     /// Threads for what takes long: deriving keys, reading files.
     let workers: BlockingPool
     let configuration: APIConfiguration
@@ -54,6 +60,23 @@ package final class API: HTTPApplication {
         self.intake = intake
         self.submissions = submissions
         self.metrics = metrics
+        tokenThrottle = TokenThrottle(clock: clock)
+        authenticationAttempts = metrics.counters(
+            "postern_auth_attempts_total",
+            "Logins and tokens by outcome; of tokens only those that failed.",
+            labels: "protocol",
+            "result"
+        )
+        idempotencyReplays = metrics.counter(
+            "postern_idempotency_replays_total",
+            "Requests under a known Idempotency-Key that got their stored answer."
+        )
+        idempotencyConflicts = metrics.counters(
+            "postern_idempotency_conflicts_total",
+            "Requests under a known Idempotency-Key that were refused.",
+            labels: "kind"
+        )
+        rejections = HTTPMetrics.rejections(in: metrics)
         self.workers = workers
         self.configuration = configuration
         self.clock = clock
@@ -131,6 +154,11 @@ package final class API: HTTPApplication {
     }
 
     private func respond(_ problem: APIProblem, to exchange: HTTPExchange) async throws {
+        switch problem.status {
+        case .conflict where problem.isIdempotencyConflict: idempotencyConflicts["in_flight"].add()
+        case .unprocessableContent where problem.isIdempotencyConflict: idempotencyConflicts["mismatch"].add()
+        default: break
+        }
         var writer = JSONWriter()
         problem.write(to: &writer, requestID: exchange.requestID)
         try await exchange.respond(
@@ -148,6 +176,10 @@ package struct APIConfiguration: Sendable {
     package var passwordRounds = ScramVerifier.defaultRounds
     /// Told by `/readyz` to fail, so that a load balancer looks elsewhere: true from the moment the server begins to stop.
     package var isDraining: @Sendable () -> Bool = { false }
+    /// What `/readyz` asks besides the store and ``isDraining``.
+    package var readinessChecks: [ReadinessCheck] = []
+    /// Addresses whose failures are not held against their neighbours: the machine itself.
+    package var isTrusted: @Sendable (SocketAddress) -> Bool = { $0.isLoopback }
 
     /// Streams of events and requests that wait for one, of one token at a time.
     package var eventStreamsPerToken = 100

@@ -4,6 +4,7 @@ import Accounts
 import HTTP
 import HTTPServer
 import MailTypes
+import Metrics
 import Sockets
 import Wire
 
@@ -34,9 +35,10 @@ extension API {
                 challenge: "Bearer realm=\"postern\""
             )
         }
-        guard let grant = try await tokens.authenticate(bearer: bearer.span) else {
-            throw APIProblem.invalidToken
-        }
+        guard let admission = try await tokens.admit(bearer: bearer.span) else { throw try await refusal(of: exchange) }
+        let grant = admission.grant
+        if exchange.isLogged { exchange.caller = "\(grant.id)" }
+        if let budget = admission.budget { try spend(budget, of: admission.use, on: exchange) }
         try checkOrigin(exchange, grant)
         guard grant.allows(scope) else {
             throw APIProblem(.forbidden, "insufficient_scope", "The token lacks the scope of this operation.")
@@ -54,6 +56,51 @@ extension API {
         createdAt: Timestamp(milliseconds: 0),
         expiresAt: nil
     )
+
+    /// A token that is none: counted by where it comes from, answered late, and after too many not looked at any more.
+    private func refusal(of exchange: HTTPExchange) async throws -> APIProblem {
+        let isThrottled = !configuration.isTrusted(exchange.peer)
+        let source = LoginSource(addressOctets: exchange.peer.addressOctets)
+        if isThrottled, let seconds = tokenThrottle.retryAfterSeconds(source) {
+            authenticationAttempts["http", "throttled"].add()
+            var problem = APIProblem(.tooManyRequests, "too_many_failures", "Too many tokens from there were wrong.")
+            problem.fields.add("Retry-After", decimal: seconds)
+            return problem
+        }
+        authenticationAttempts["http", "refused"].add()
+        let delay = isThrottled ? tokenThrottle.failed(source) : 0
+        if delay > 0, let loop = EventLoop.current { try await loop.sleep(milliseconds: delay) }
+        return .invalidToken
+    }
+
+    /// Takes the request from the token's budget and tells the client how that stands; 429 where nothing is left.
+    ///
+    ///     RateLimit-Policy: "requests";q=100;w=10
+    ///     RateLimit: "requests";r=42;t=6          ; draft-ietf-httpapi-ratelimit-headers-10
+    private func spend(
+        _ budget: RequestBudget,
+        of use: TokenUse,
+        on exchange: HTTPExchange
+    ) throws(APIProblem) {
+        let standing = use.take(of: budget, at: exchange.now)
+        exchange.addFieldLines { lines in
+            lines.append("RateLimit-Policy: \"requests\";q=")
+            lines.append(decimal: budget.burst)
+            lines.append(";w=")
+            lines.append(decimal: budget.seconds)
+            lines.append("\r\nRateLimit: \"requests\";r=")
+            lines.append(decimal: standing.remaining)
+            lines.append(";t=")
+            lines.append(decimal: standing.seconds)
+            lines.appendLineEnd()
+        }
+        guard standing.isGranted else {
+            rejections["rate_limited"].add()
+            var problem = APIProblem(.tooManyRequests, "rate_limited", "The token has used up its requests.")
+            problem.fields.add("Retry-After", decimal: standing.seconds)
+            throw problem
+        }
+    }
 
     /// 401 or 403 unless the configuration lets this caller read the metrics.
     func authorizeMetrics(_ exchange: HTTPExchange) async throws {

@@ -5,6 +5,7 @@ import HTTP
 import HTTPServer
 import Intake
 import MailTypes
+import Metrics
 import Storage
 import Wire
 
@@ -92,7 +93,10 @@ enum AppendMessage {
         }
         var fields = HTTPFields()
         try fields.add("Location", try call.location(below: "messages", answer.headers.span.repairedUTF8String()))
-        if isReplay { fields.add("Idempotent-Replayed", "true") }
+        if isReplay {
+            fields.add("Idempotent-Replayed", "true")
+            call.api.idempotencyReplays.add()
+        }
         try await call.respond(.created, json: ByteBuffer(answer.body), fields: fields)
     }
 

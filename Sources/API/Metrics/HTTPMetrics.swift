@@ -50,12 +50,17 @@ package final class HTTPMetrics: HTTPObserver {
     private let rejections: Counters
 
     package init(_ registry: MetricsRegistry) {
-        rejections = registry.counters(
+        rejections = Self.rejections(in: registry)
+        registry.collect { [weak self] writer in self?.write(to: &writer) }
+    }
+
+    /// Counts what no operation saw, by reason.
+    package static func rejections(in registry: MetricsRegistry) -> Counters {
+        registry.counters(
             "postern_http_rejected_total",
-            "Messages and connections that no operation saw.",
+            "Requests and connections that no operation saw.",
             labels: "reason"
         )
-        registry.collect { [weak self] writer in self?.write(to: &writer) }
     }
 
     package func finished(

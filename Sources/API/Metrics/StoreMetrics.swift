@@ -22,11 +22,13 @@ enum StoreMetrics {
             "Groups that could not be committed.",
             statistics.failures
         )
-        writer.family("postern_store_commit_seconds_total", .counter, "Time spent in commits, with their syncs.")
-        writer.sample(
-            "postern_store_commit_seconds_total",
-            text: MetricsWriter.seconds(nanoseconds: statistics.commitNanoseconds)
+        writer.counter(
+            "postern_store_disk_errors_total",
+            "Failures to write or sync after which the store was closed for writing and checked.",
+            statistics.diskErrors
         )
+        writer.family("postern_store_commit_duration_seconds", .histogram, "Commits of a group, with their sync.")
+        writer.histogram("postern_store_commit_duration_seconds", [], statistics.commitDurations)
         writer.gauge("postern_store_waiting_writes", "Writes waiting now.", statistics.waiting)
         writer.gauge("postern_store_size_bytes", "Octets of the database.", statistics.databaseOctets)
         writer.gauge("postern_store_wal_bytes", "Octets of its write-ahead log.", statistics.logOctets)

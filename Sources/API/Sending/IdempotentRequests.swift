@@ -67,3 +67,10 @@ final class IdempotentRequests: Sendable {
         "The Idempotency-Key was used for another request."
     )
 }
+
+extension APIProblem {
+    /// Whether an `Idempotency-Key` is what the request was refused for.
+    var isIdempotencyConflict: Bool {
+        [IdempotentRequests.inFlight, IdempotentRequests.mismatch].contains { code.utf8Start == $0.code.utf8Start }
+    }
+}

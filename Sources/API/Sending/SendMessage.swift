@@ -7,6 +7,7 @@ import HTTPServer
 import JSON
 import MIME
 import MailTypes
+import Metrics
 import Runtime
 import Storage
 import Wire
@@ -165,7 +166,10 @@ enum SendMessage {
         var fields = HTTPFields()
         let id = answer.headers.span.repairedUTF8String()
         try fields.add("Location", try call.location(below: "outbox", id))
-        if isReplay { fields.add("Idempotent-Replayed", "true") }
+        if isReplay {
+            fields.add("Idempotent-Replayed", "true")
+            call.api.idempotencyReplays.add()
+        }
         try await call.respond(.accepted, json: ByteBuffer(answer.body), fields: fields)
     }
 

@@ -37,5 +37,7 @@ enum TokenJSON {
         writer.timestamp(grant.expiresAt)
         writer.key("createdAt")
         writer.timestamp(grant.createdAt)
+        writer.key("lastUsedAt")
+        writer.timestamp(grant.lastUsedAt)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import API
+internal import Accounts
 internal import Configuration
 internal import Delivery
 internal import HTTPServer
@@ -18,6 +19,7 @@ final class HTTPDoor: Sendable {
     /// The server with the limits that hold for new connections; and that of the unix socket, where Host and origin do not matter.
     private let server: Lock<HTTPServer>
     private let local: HTTPServer
+    private let listeners = Lock<[Listener]>([])
 
     init(_ foundation: Server.Foundation) throws {
         self.foundation = foundation
@@ -38,20 +40,24 @@ final class HTTPDoor: Sendable {
             submissions: submissions,
             metrics: foundation.metrics,
             workers: foundation.workers,
-            configuration: settings.apiConfiguration(isDraining: { draining.isSet }),
+            configuration: settings.apiConfiguration(isDraining: { draining.isSet }, doors: foundation.doors),
             clock: foundation.clock,
             logger: foundation.logs.logger("api")
         )
         application = api
-        server = Lock(Self.makeServer(foundation.settings.httpConfiguration, foundation, api, metrics))
-        var configuration = foundation.settings.httpConfiguration
+        foundation.tokens.setBudget(settings.requestBudget)
+        let isLogged = settings.log.requests
+        server = Lock(Self.makeServer(settings.httpConfiguration, isLogged, foundation, api, metrics))
+        var configuration = settings.httpConfiguration
         configuration.allowedHosts = []
         configuration.allowedOrigins = []
-        local = Self.makeServer(configuration, foundation, LocalApplication(api: api, store: store), metrics)
+        let application = LocalApplication(api: api, store: store)
+        local = Self.makeServer(configuration, isLogged, foundation, application, metrics)
     }
 
     private static func makeServer(
         _ configuration: HTTPServerConfiguration,
+        _ isLogged: Bool,
         _ foundation: Server.Foundation,
         _ application: any HTTPApplication,
         _ metrics: HTTPMetrics
@@ -61,36 +67,78 @@ final class HTTPDoor: Sendable {
             application: application,
             observer: metrics,
             clock: foundation.clock,
-            logger: foundation.logs.logger("http")
+            logger: foundation.logs.logger("http"),
+            accessLogger: isLogged ? foundation.logs.logger("access") : nil
         )
     }
 
     /// New limits, for connections to come.
     func reload(_ settings: Settings) {
-        let fresh = Self.makeServer(settings.httpConfiguration, foundation, application, metrics)
+        let fresh = Self.makeServer(
+            settings.httpConfiguration,
+            settings.log.requests,
+            foundation,
+            application,
+            metrics
+        )
         server.withLock { $0 = fresh }
+        foundation.tokens.setBudget(settings.requestBudget)
+        for listener in listeners.withLock({ $0 }) {
+            listener.setLimits(
+                maximumConnections: Self.maximumConnections,
+                maximumPerClient: settings.http.connectionsPerAddress
+            )
+        }
     }
 
-    func listen(at address: SocketAddress, tls: TLSServerContext?) throws -> Listener {
-        try Listener.bind(
+    /// Of one listener; those of all together are fewer where descriptors are.
+    private static let maximumConnections = 1_000_000
+
+    func listen(at address: SocketAddress, tls: TLSServerContext?, _ name: String) throws -> Listener {
+        var configuration = foundation.doors.configuration(name)
+        configuration.maximumConnections = Self.maximumConnections
+        configuration.maximumPerClient = foundation.settings.http.connectionsPerAddress
+        configuration.refusal = Self.refusal
+        let listener = try Listener.bind(
             address,
             loops: foundation.group.loops,
             tls: tls,
-            configuration: foundation.settings.httpListenerConfiguration
+            configuration: configuration
         ) { connection in
             await self.server.withLock { $0 }.serve(connection)
         }
+        foundation.doors.add(name, listener)
+        listeners.withLock { $0.append(listener) }
+        return listener
     }
+
+    /// What a client is told that there is no room for, whatever it came to ask.
+    private static let refusal: [UInt8] = {
+        let body = #"{"type":"about:blank","title":"Service Unavailable","status":503,"code":"too_many_connections"}"#
+        return Array(
+            """
+            HTTP/1.1 503 Service Unavailable\r
+            Content-Type: application/problem+json\r
+            Content-Length: \(body.utf8.count)\r
+            Retry-After: 5\r
+            Connection: close\r
+            \r
+            \(body)
+            """.utf8
+        )
+    }()
 
     func listenLocally(at address: SocketAddress) throws -> Listener {
         let logger = foundation.logs.logger("http")
         let own = ProcessSetup.userID
-        return try Listener.bind(address, loops: foundation.group.loops) { connection in
+        let listener = try Listener.bind(address, loops: foundation.group.loops) { connection in
             guard let peer = try? connection.socket.peerCredentials(), peer.user == 0 || peer.user == own else {
                 logger.warning("somebody else's process at the unix socket was turned away")
                 return
             }
             await self.local.serve(connection)
         }
+        foundation.doors.add("unix", listener)
+        return listener
     }
 }

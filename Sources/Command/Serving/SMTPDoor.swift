@@ -14,13 +14,15 @@ internal import TLS
 internal import Transport
 
 /// Mail that comes in, and mail from our users.
-struct SMTPDoor {
+final class SMTPDoor: Sendable {
     enum Kind { case exchange, submission, submissions }
 
     private let service: SMTPService
-    private let loops: [EventLoop]
+    private let foundation: Server.Foundation
+    private let listeners = Lock<[Listener]>([])
 
     init(_ foundation: Server.Foundation, tls: TLSServerContext?) async throws {
+        self.foundation = foundation
         let settings = foundation.settings
         var limits = PasswordAuthenticator.Configuration()
         limits.rounds = UInt32(settings.passwords.rounds)
@@ -36,33 +38,45 @@ struct SMTPDoor {
             passwords: passwords,
             reader: foundation.intake,
             tls: tls,
+            observer: SMTPMetrics(foundation.metrics),
             logger: foundation.logs.logger("smtp")
         )
-        loops = foundation.group.loops
     }
 
-    func listen(at address: SocketAddress, _ kind: Kind) throws -> Listener {
+    /// New limits, for connections to come.
+    func reload(_ settings: Settings) {
+        service.reload(limits: settings.smtpLimits, patience: settings.smtpPatience, overload: settings.smtpOverload)
+        for listener in listeners.withLock({ $0 }) {
+            listener.setLimits(
+                maximumConnections: settings.smtp.sessions,
+                maximumPerClient: settings.smtp.connectionsPerAddress
+            )
+        }
+    }
+
+    func listen(at address: SocketAddress, _ kind: Kind, _ name: String) throws -> Listener {
         let endpoint =
             switch kind {
             case .exchange: SMTPService.Endpoint(address: address, service: .exchange)
             case .submission: SMTPService.Endpoint(address: address, service: .submission)
             case .submissions: SMTPService.Endpoint(address: address, service: .submission, isImplicitTLS: true)
             }
-        return try service.listen(at: endpoint, loops: loops)
+        let limits = foundation.doors.configuration(name)
+        let listener = try service.listen(at: endpoint, loops: foundation.group.loops, limits: limits)
+        foundation.doors.add(name, listener)
+        listeners.withLock { $0.append(listener) }
+        return listener
     }
 
     private static func configuration(_ settings: Settings, _ store: Store) async throws -> SMTPReceiverConfiguration {
         var configuration = SMTPReceiverConfiguration(hostName: try settings.ownDomain())
         configuration.domains = try settings.configuredDomains()
         configuration.postmaster = try await postmaster(settings, store)
-        configuration.limits.messageOctets = UInt64(settings.limits.messageOctets)
-        configuration.limits.recipients = settings.smtp.recipients
-        configuration.limits.hops = settings.smtp.hops
-        configuration.limits.errors = settings.smtp.errors
-        configuration.patience.idleMilliseconds = settings.smtp.idleSeconds * 1000
+        configuration.limits = settings.smtpLimits
+        configuration.patience = settings.smtpPatience
         configuration.maximumConnections = settings.smtp.sessions
         configuration.maximumPerClient = settings.smtp.connectionsPerAddress
-        configuration.overloadConnections = max(1, settings.smtp.sessions * 4 / 5)
+        configuration.overloadConnections = settings.smtpOverload
         return configuration
     }
 

@@ -39,9 +39,10 @@ final class Server: Sendable {
     private let outgoing: Outgoing
     private let tls: TLSServerContext?
     private let http: HTTPDoor
+    private let smtp: SMTPDoor?
     private let listeners: [Listener]
     private let draining: DrainFlag
-    private let housekeeping: Task<Void, Never>
+    private let housekeeping: [Task<Void, Never>]
     private let logger: Logger
 
     /// True from the moment the server begins to stop.
@@ -53,7 +54,7 @@ final class Server: Sendable {
 
     private init(
         _ foundation: Foundation,
-        _ doors: (http: HTTPDoor, listeners: [Listener], ready: ReadyLine),
+        _ doors: (http: HTTPDoor, smtp: SMTPDoor?, listeners: [Listener], ready: ReadyLine),
         tls: TLSServerContext?
     ) {
         settings = foundation.settings
@@ -65,12 +66,15 @@ final class Server: Sendable {
         draining = foundation.draining
         logger = foundation.logs.logger("server")
         self.tls = tls
-        (http, listeners, ready) = doors
-        housekeeping = Housekeeping.start(
+        (http, smtp, listeners, ready) = doors
+        let sweeping = Housekeeping.start(
             foundation.store,
             on: foundation.group.loops[0],
             logger: foundation.logs.logger("housekeeping")
         )
+        let watchdog = Watchdog.start(foundation.store, foundation.group.loops)
+        housekeeping = [sweeping, Upkeep.start(foundation)] + (watchdog.map { [$0] } ?? [])
+        ServerMetrics.collect(foundation, tls: tls)
     }
 
     // MARK: Starting
@@ -88,7 +92,8 @@ final class Server: Sendable {
         let intake: Intake
         let outgoing: Outgoing
         /// Where every part adds what it counts.
-        let metrics = MetricsRegistry()
+        let metrics: MetricsRegistry
+        let doors: OpenDoors
         let draining = DrainFlag()
     }
 
@@ -135,6 +140,7 @@ final class Server: Sendable {
             extractor: SearchText(quarantine: store.quarantine),
             logger: logs.logger("search")
         )
+        let metrics = MetricsRegistry()
         let foundation = Foundation(
             settings: settings,
             logs: logs,
@@ -144,8 +150,10 @@ final class Server: Sendable {
             search: search,
             workers: BlockingPool(name: "worker", threads: settings.threads.workers),
             tokens: TokenAuthenticator(rows: StoreTokens(store), clock: settings.clock),
-            intake: Intake(store: store, limits: settings.mimeLimits),
-            outgoing: outgoing
+            intake: Intake(store: store, limits: settings.mimeLimits, metrics: metrics),
+            outgoing: outgoing,
+            metrics: metrics,
+            doors: try OpenDoors(settings, metrics: metrics)
         )
         outgoing.report(to: foundation.metrics)
         return foundation
@@ -163,27 +171,29 @@ final class Server: Sendable {
         var opened: [Listener] = []
         do {
             let http = try HTTPDoor(foundation)
+            var smtp: SMTPDoor?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
             if scope == .everything {
                 ready.http = try listen(settings.listeners.http, "listeners.http", &opened) {
-                    try http.listen(at: $0, tls: nil)
+                    try http.listen(at: $0, tls: nil, "http")
                 }
                 ready.https = try listen(settings.listeners.https, "listeners.https", &opened) {
-                    try http.listen(at: $0, tls: tls)
+                    try http.listen(at: $0, tls: tls, "https")
                 }
-                let smtp = try await SMTPDoor(foundation, tls: tls)
+                let door = try await SMTPDoor(foundation, tls: tls)
+                smtp = door
                 ready.smtp = try listen(settings.listeners.smtp, "listeners.smtp", &opened) {
-                    try smtp.listen(at: $0, .exchange)
+                    try door.listen(at: $0, .exchange, "smtp")
                 }
                 ready.submission = try listen(settings.listeners.submission, "listeners.submission", &opened) {
-                    try smtp.listen(at: $0, .submission)
+                    try door.listen(at: $0, .submission, "submission")
                 }
                 ready.submissions = try listen(settings.listeners.submissions, "listeners.submissions", &opened) {
-                    try smtp.listen(at: $0, .submissions)
+                    try door.listen(at: $0, .submissions, "submissions")
                 }
             }
-            return Server(foundation, (http, opened, ready), tls: tls)
+            return Server(foundation, (http, smtp, opened, ready), tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -223,6 +233,7 @@ final class Server: Sendable {
     /// What cannot be read stays as it was.
     func reload(_ settings: Settings) {
         http.reload(settings)
+        smtp?.reload(settings)
         do {
             try tls?.reload()
         } catch {
@@ -252,7 +263,7 @@ final class Server: Sendable {
         if !ended {
             logger.warning("some connections were cut off", metadata: ["after_s": "\(settings.shutdown.drainSeconds)"])
         }
-        housekeeping.cancel()
+        for task in housekeeping { task.cancel() }
         Blocking.run(on: loop) { [outgoing] in await outgoing.stop() }
         workers.stop()
         search.stop()

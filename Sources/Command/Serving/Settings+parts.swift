@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import API
+internal import Accounts
 internal import Configuration
 internal import Egress
 internal import Files
@@ -10,6 +11,8 @@ internal import MIME
 internal import MailTypes
 internal import Resolver
 internal import Runtime
+internal import SMTP
+internal import SMTPSessions
 internal import Storage
 internal import Transport
 internal import WebClient
@@ -74,8 +77,9 @@ extension Settings {
         }
     }
 
-    var httpListenerConfiguration: Listener.Configuration {
-        Listener.Configuration(maximumPerClient: http.connectionsPerAddress)
+    /// What each token may use; nil is no limit.
+    var requestBudget: RequestBudget? {
+        RequestBudget(requestsPerSecond: limits.requestsPerSecond, burst: limits.requestBurst)
     }
 
     var resolverConfiguration: ResolverConfiguration {
@@ -105,8 +109,28 @@ extension Settings {
         return configuration
     }
 
-    func apiConfiguration(isDraining: @escaping @Sendable () -> Bool) -> APIConfiguration {
+    var smtpLimits: SMTPServerConfiguration.Limits {
+        var limits = SMTPServerConfiguration.Limits()
+        limits.messageOctets = UInt64(self.limits.messageOctets)
+        limits.recipients = smtp.recipients
+        limits.hops = smtp.hops
+        limits.errors = smtp.errors
+        return limits
+    }
+
+    var smtpPatience: SMTPServerPatience {
+        var patience = SMTPServerPatience()
+        patience.idleMilliseconds = smtp.idleSeconds * 1000
+        return patience
+    }
+
+    /// From so many sessions on a listener is impatient.
+    var smtpOverload: Int { max(1, smtp.sessions * 4 / 5) }
+
+    func apiConfiguration(isDraining: @escaping @Sendable () -> Bool, doors: OpenDoors) -> APIConfiguration {
         var configuration = APIConfiguration()
+        configuration.readinessChecks = doors.readinessChecks
+        configuration.isTrusted = { [weak doors] peer in doors?.isTrusted(peer) ?? false }
         configuration.maximumMessageOctets = Int64(limits.messageOctets)
         configuration.passwordRounds = UInt32(passwords.rounds)
         configuration.isDraining = isDraining

@@ -10,11 +10,15 @@ package struct PosternCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "postern",
         abstract: "A self-hosted HTTP and JSON gateway over mail.",
+        version: version,
         subcommands: [
             ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, BackupVerb.self, RestoreVerb.self,
             VerifyVerb.self, QueueVerb.self, QuarantineVerb.self, HealthcheckVerb.self, ConfigVerb.self,
         ]
     )
+
+    /// As the changes of `CHANGELOG.md` are headed.
+    static let version = "unreleased"
 
     package init() {}
 

@@ -63,6 +63,11 @@ struct LoginThrottle {
         return [bySource, byName].compactMap { $0 }.max()
     }
 
+    /// As ``delay(source:name:at:)``, where there is no name.
+    mutating func delay(source: LoginSource, at now: UInt64) -> UInt64? {
+        delay(.source(source), limit: limits.failuresPerSource, at: now)
+    }
+
     private mutating func delay(_ key: Key, limit: Int, at now: UInt64) -> UInt64? {
         guard var bucket = buckets[key] else { return nil }
         bucket.leak(until: now, every: limits.leakMilliseconds)
@@ -76,6 +81,9 @@ struct LoginThrottle {
         _ = add(.name(ASCII.lowercased(name)), at: now)
         return add(.source(source), at: now)
     }
+
+    /// As ``failed(source:name:at:)``, where there is no name.
+    mutating func failed(source: LoginSource, at now: UInt64) -> Int { add(.source(source), at: now) }
 
     private mutating func add(_ key: Key, at now: UInt64) -> Int {
         if buckets.count >= limits.buckets { makeRoom(at: now) }

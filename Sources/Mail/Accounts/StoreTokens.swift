@@ -2,6 +2,7 @@
 
 package import MailTypes
 package import Storage
+package import Wire
 
 /// Token rows in the store.
 package struct StoreTokens: TokenRows {
@@ -30,6 +31,12 @@ package struct StoreTokens: TokenRows {
         try await store.write { try $0.tokens.create(row, hash: hash) }
     }
 
+    package func note(_ uses: [TokenID: Timestamp]) async throws {
+        try await store.write { transaction in
+            for (id, time) in uses { try transaction.tokens.noteUse(of: id, at: time) }
+        }
+    }
+
     package func remove(_ id: TokenID) async throws -> Bool {
         try await store.write { try $0.tokens.delete(id) }
     }
@@ -44,7 +51,8 @@ extension TokenGrant {
             accounts: row.accounts,
             origins: row.origins,
             createdAt: row.created,
-            expiresAt: row.expires
+            expiresAt: row.expires,
+            lastUsedAt: row.lastUsed
         )
     }
 }

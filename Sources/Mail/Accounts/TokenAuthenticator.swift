@@ -12,6 +12,16 @@ package protocol TokenRows: Sendable {
     func insert(_ grant: TokenGrant, hash: [UInt8]) async throws
     /// False where there was none.
     func remove(_ id: TokenID) async throws -> Bool
+    /// Keeps when tokens were last used; of those that are gone, nothing.
+    func note(_ uses: [TokenID: Timestamp]) async throws
+}
+
+/// A token that is good now.
+package struct Admission: Sendable {
+    package let grant: TokenGrant
+    package let use: TokenUse
+    /// What the token may use; nil is no limit.
+    package let budget: RequestBudget?
 }
 
 enum RandomToken {
@@ -28,12 +38,15 @@ package final class TokenAuthenticator: Sendable {
         /// The whole digest; the map's key is its first eight octets.
         let hash: [UInt8]
         let grant: TokenGrant
+        let use: TokenUse
     }
 
     private struct Cache {
         var entries: [UInt64: Remembered] = [:]
         /// Counts revocations: what was read before one is not remembered after it.
         var generation = 0
+        /// What each token may use; nil is no limit.
+        var budget: RequestBudget?
     }
 
     /// At most so many tokens are remembered; then memory starts anew.
@@ -43,6 +56,8 @@ package final class TokenAuthenticator: Sendable {
     private let clock: Clock
     private let cache = Lock(Cache())
     private let watchers = Lock<[@Sendable (TokenID) -> Void]>([])
+    /// Uses that the store does not know of yet.
+    private let uses = Lock<[TokenID: Timestamp]>([:])
 
     package init(rows: any TokenRows, clock: Clock) {
         self.rows = rows
@@ -51,27 +66,59 @@ package final class TokenAuthenticator: Sendable {
 
     /// The rights of a token, or nil for one that is unknown, revoked or expired, or that is no token at all.
     package func authenticate(bearer: Span<UInt8>) async throws -> TokenGrant? {
+        try await admit(bearer: bearer)?.grant
+    }
+
+    /// The rights of a token as ``authenticate(bearer:)`` finds them, and what it has used of its budget.
+    ///
+    /// That it was used is noted.
+    package func admit(bearer: Span<UInt8>) async throws -> Admission? {
         guard TokenText.isWellFormed(bearer) else { return nil }
-        return try await grant(hash: Digest.sha256(bearer))
-    }
-
-    private func grant(hash: [UInt8]) async throws -> TokenGrant? {
         let now = Timestamp(milliseconds: clock.now())
-        let key = Self.key(of: hash)
-        let (remembered, generation) = cache.withLock { ($0.entries[key], $0.generation) }
-        if let remembered, ConstantTime.equals(remembered.hash, hash) {
-            return remembered.grant.isExpired(at: now) ? nil : remembered.grant
+        guard let (found, budget) = try await find(hash: Digest.sha256(bearer)), !found.grant.isExpired(at: now) else {
+            return nil
         }
-        guard let grant = try await rows.grant(hash: hash) else { return nil }
-        remember(Remembered(hash: hash, grant: grant), key: key, generation: generation)
-        return grant.isExpired(at: now) ? nil : grant
+        if found.use.isWorthNoting(at: now.milliseconds) { uses.withLock { $0[found.grant.id] = now } }
+        return Admission(grant: found.grant, use: found.use, budget: budget)
     }
 
-    private func remember(_ remembered: Remembered, key: UInt64, generation: Int) {
+    /// What each token may use from now on; nil is no limit.
+    package func setBudget(_ budget: RequestBudget?) { cache.withLock { $0.budget = budget } }
+
+    /// Hands what was noted of uses to the rows; to be called now and then.
+    ///
+    /// What could not be kept is tried again the next time.
+    package func keepUses() async throws {
+        let noted = uses.withLock { uses in
+            defer { uses = [:] }
+            return uses
+        }
+        guard !noted.isEmpty else { return }
+        do {
+            try await rows.note(noted)
+        } catch {
+            uses.withLock { $0.merge(noted) { later, _ in later } }
+            throw error
+        }
+    }
+
+    private func find(hash: [UInt8]) async throws -> (Remembered, RequestBudget?)? {
+        let key = Self.key(of: hash)
+        let (remembered, generation, budget) = cache.withLock { ($0.entries[key], $0.generation, $0.budget) }
+        if let remembered, ConstantTime.equals(remembered.hash, hash) { return (remembered, budget) }
+        guard let grant = try await rows.grant(hash: hash) else { return nil }
+        let found = Remembered(hash: hash, grant: grant, use: TokenUse())
+        return (remember(found, key: key, generation: generation), budget)
+    }
+
+    /// What is remembered from now on: what a twin has put there meanwhile, so that a token has one budget.
+    private func remember(_ fresh: Remembered, key: UInt64, generation: Int) -> Remembered {
         cache.withLock { cache in
-            guard cache.generation == generation else { return }
+            guard cache.generation == generation else { return fresh }
+            if let known = cache.entries[key], known.hash == fresh.hash { return known }
             if cache.entries.count >= Self.capacity { cache.entries.removeAll() }
-            cache.entries[key] = remembered
+            cache.entries[key] = fresh
+            return fresh
         }
     }
 

@@ -43,6 +43,8 @@ package struct TokenGrant: Hashable, Sendable {
     package let origins: [String]
     package let createdAt: Timestamp
     package let expiresAt: Timestamp?
+    /// To the minute; nil before its first use.
+    package let lastUsedAt: Timestamp?
 
     package init(
         id: TokenID,
@@ -51,7 +53,8 @@ package struct TokenGrant: Hashable, Sendable {
         accounts: [AccountID]?,
         origins: [String],
         createdAt: Timestamp,
-        expiresAt: Timestamp?
+        expiresAt: Timestamp?,
+        lastUsedAt: Timestamp? = nil
     ) {
         self.id = id
         self.name = name
@@ -60,6 +63,7 @@ package struct TokenGrant: Hashable, Sendable {
         self.origins = origins
         self.createdAt = createdAt
         self.expiresAt = expiresAt
+        self.lastUsedAt = lastUsedAt
     }
 
     package func allows(_ scope: TokenScopes) -> Bool { scopes.isSuperset(of: scope) }

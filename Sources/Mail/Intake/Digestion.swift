@@ -16,6 +16,7 @@ enum Digestion {
         let detail: [UInt8]
         let layout: MIMELayout
         let hasAttachments: Bool
+        let defects: [MIMEDefect]
     }
 
     static func digest(
@@ -36,7 +37,7 @@ enum Digestion {
             hasAttachments: reading.hasAttachments,
             body: body
         )
-        return TakenMessage(content: content, envelope: envelope)
+        return TakenMessage(content: content, envelope: envelope, defects: reading.defects)
     }
 
     static func read(_ reader: BodyReader, limits: MIMELimits, wasNormalised: Bool) throws -> Reading {
@@ -54,7 +55,8 @@ enum Digestion {
             ),
             detail: DetailWriter.members(message, roles: layout.parts.map(\.role), defects: defects),
             layout: layout,
-            hasAttachments: hasAttachments
+            hasAttachments: hasAttachments,
+            defects: defects
         )
     }
 
@@ -91,6 +93,6 @@ enum Digestion {
             isQuarantined: true,
             body: body
         )
-        return TakenMessage(content: content, envelope: Envelope())
+        return TakenMessage(content: content, envelope: Envelope(), defects: empty.defects)
     }
 }

@@ -2,6 +2,7 @@
 
 package import MIME
 import MailTypes
+package import Metrics
 import Runtime
 package import Storage
 import Wire
@@ -22,6 +23,7 @@ package struct TakenMessage: Sendable {
     package var content: NewContent
     /// Empty where the message is quarantined.
     package var envelope: Envelope
+    package var defects: [MIMEDefect] = []
 
     /// The same content under a fresh id.
     package func copy() -> NewContent {
@@ -35,11 +37,19 @@ package struct TakenMessage: Sendable {
 package struct Intake: Sendable {
     private let store: Store
     private let limits: MIMELimits
+    private let defects: Counters?
 
-    /// - Parameter limits: how much of a message is looked into.
-    package init(store: Store, limits: MIMELimits = .standard) {
+    /// - Parameters:
+    ///   - limits: how much of a message is looked into.
+    ///   - metrics: where defects of messages are counted by kind.
+    package init(store: Store, limits: MIMELimits = .standard, metrics: MetricsRegistry? = nil) {
         self.store = store
         self.limits = limits
+        defects = metrics?.counters(
+            "postern_parser_defects_total",
+            "What was wrong with messages taken in.",
+            labels: "kind"
+        )
     }
 
     /// A message about to come.
@@ -53,7 +63,8 @@ package struct Intake: Sendable {
             spool: Spool(files: store.bodies, pool: store.blocking, limit: limit),
             door: door,
             store: store,
-            limits: limits
+            limits: limits,
+            defects: defects
         )
     }
 
@@ -72,9 +83,11 @@ package final class IncomingMessage {
     private let spool: Spool
     private let store: Store
     private let limits: MIMELimits
+    private let defects: Counters?
     private var normaliser: LineEndNormaliser?
 
-    init(spool: Spool, door: IntakeDoor, store: Store, limits: MIMELimits) {
+    init(spool: Spool, door: IntakeDoor, store: Store, limits: MIMELimits, defects: Counters?) {
+        self.defects = defects
         self.spool = spool
         self.store = store
         self.limits = limits
@@ -102,7 +115,9 @@ package final class IncomingMessage {
             try spool.append(rest.bytes)
         }
         let wasNormalised = normaliser?.changed ?? false
-        return try await store.digest(try await spool.finish(), limits: limits, wasNormalised: wasNormalised)
+        let taken = try await store.digest(try await spool.finish(), limits: limits, wasNormalised: wasNormalised)
+        defects?.count(taken.defects)
+        return taken
     }
 }
 
@@ -132,6 +147,14 @@ extension Store {
 
 extension Intake: MessageReading {
     package func read(_ body: SpooledBody) async throws -> NewContent {
-        try await store.digest(body, limits: limits, wasNormalised: false).content
+        let taken = try await store.digest(body, limits: limits, wasNormalised: false)
+        defects?.count(taken.defects)
+        return taken.content
+    }
+}
+
+extension Counters {
+    fileprivate func count(_ defects: [MIMEDefect]) {
+        for defect in defects { self[defect.code.rawValue].add() }
     }
 }

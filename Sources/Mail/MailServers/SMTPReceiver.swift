@@ -16,7 +16,7 @@ import Wire
 
 /// What all connections of our SMTP listeners share.
 struct SMTPReceiverContext: Sendable {
-    let configuration: SMTPReceiverConfiguration
+    var configuration: SMTPReceiverConfiguration
     let store: Store
     let passwords: PasswordAuthenticator
     let reader: any MessageReading
@@ -222,6 +222,7 @@ final class SMTPReceiver: SMTPServerDelegate {
             if header != nil {
                 header?.finish()
                 if let reply = try passHeader() {
+                    context.observer?.messageEnded(.refused, octets: spool?.size ?? 0)
                     forget()
                     return .refuse(reply)
                 }
@@ -230,9 +231,10 @@ final class SMTPReceiver: SMTPServerDelegate {
             self.spool = nil
             return try await deliver(try await spool.finish(), session)
         } catch {
-            context.observer?.messageEnded(.deferred, octets: 0)
+            let verdict = verdict(on: error)
+            context.observer?.messageEnded(verdict.isLasting ? .refused : .deferred, octets: 0)
             forget()
-            return verdict(on: error)
+            return verdict
         }
     }
 
@@ -313,6 +315,16 @@ final class SMTPReceiver: SMTPServerDelegate {
         default:
             logger.error("message not taken", metadata: ["err": "\(error)"])
             return .storeFailed
+        }
+    }
+}
+
+extension SMTPVerdict {
+    /// Whether the client is told not to try again.
+    fileprivate var isLasting: Bool {
+        switch self {
+        case .accept: false
+        case .refuse(let reply), .close(let reply): reply.code >= 500
         }
     }
 }

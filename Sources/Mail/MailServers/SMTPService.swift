@@ -4,8 +4,9 @@ package import Accounts
 import Delivery
 package import Intake
 package import Logging
+import Runtime
 package import SMTP
-import SMTPSessions
+package import SMTPSessions
 package import Sockets
 package import Storage
 package import TLS
@@ -32,7 +33,8 @@ package final class SMTPService: Sendable {
         }
     }
 
-    private let context: SMTPReceiverContext
+    private let current: Lock<SMTPReceiverContext>
+    private var context: SMTPReceiverContext { current.withLock { $0 } }
     private let tls: TLSServerContext?
 
     /// Without `tls` there is no STARTTLS, so on submission nobody can log in.
@@ -45,7 +47,7 @@ package final class SMTPService: Sendable {
         observer: (any MailServerObserver)? = nil,
         logger: Logger
     ) {
-        context = SMTPReceiverContext(
+        let context = SMTPReceiverContext(
             configuration: configuration,
             store: store,
             passwords: passwords,
@@ -54,15 +56,32 @@ package final class SMTPService: Sendable {
             observer: observer,
             logger: logger
         )
+        current = Lock(context)
         self.tls = tls
+    }
+
+    /// New limits, for connections to come; names and domains stay what they were.
+    package func reload(limits: SMTPServerConfiguration.Limits, patience: SMTPServerPatience, overload: Int) {
+        current.withLock { context in
+            context.configuration.limits = limits
+            context.configuration.patience = patience
+            context.configuration.overloadConnections = overload
+        }
     }
 
     /// Listens at the endpoint's address and serves until the listener is drained.
     ///
     /// An endpoint with implicit TLS needs a certificate.
-    package func listen(at endpoint: Endpoint, loops: [EventLoop]) throws -> Listener {
+    ///
+    /// - Parameter limits: of the listener; what it may have at a time, and what it says to more, are the service's own.
+    package func listen(
+        at endpoint: Endpoint,
+        loops: [EventLoop],
+        limits: Listener.Configuration = Listener.Configuration()
+    ) throws -> Listener {
         if endpoint.isImplicitTLS, tls == nil { throw NoCertificate() }
-        var limits = Listener.Configuration()
+        let context = context
+        var limits = limits
         limits.maximumConnections = context.configuration.maximumConnections
         limits.maximumPerClient = context.configuration.maximumPerClient
         limits.refusal = Array("421 4.7.0 \(context.configuration.hostName) Too many connections\r\n".utf8)
@@ -89,6 +108,7 @@ package final class SMTPService: Sendable {
         _ service: SMTPServerConfiguration.Service,
         _ open: ConnectionCount
     ) async {
+        let context = context
         let configuration = context.configuration
         let threshold = configuration.overloadConnections
         await SMTPServerSession(

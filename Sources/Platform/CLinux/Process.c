@@ -2,15 +2,19 @@
 #define _GNU_SOURCE
 #include "CLinuxProcess.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 int clinux_notify(const char *state) {
@@ -42,6 +46,60 @@ unsigned long clinux_raise_file_limit(void) {
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     return (unsigned long)(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before);
+}
+
+unsigned long clinux_file_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (unsigned long)limit.rlim_cur : 0;
+}
+
+long clinux_open_files(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL) return -1;
+    long count = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count - 1;  // the folder's own
+}
+
+/// The first `size` - 1 octets of a file of /proc; their number, or -1.
+static ssize_t read_proc(const char *path, char *text, size_t size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t count = read(fd, text, size - 1);
+    close(fd);
+    if (count >= 0) text[count] = 0;
+    return count;
+}
+
+void clinux_memory(long *resident, long *virtual_size) {
+    char text[128];
+    long pages = -1, total = -1;
+    *resident = *virtual_size = -1;
+    if (read_proc("/proc/self/statm", text, sizeof text) <= 0) return;
+    if (sscanf(text, "%ld %ld", &total, &pages) != 2) return;
+    *resident = pages * sysconf(_SC_PAGESIZE);
+    *virtual_size = total * sysconf(_SC_PAGESIZE);
+}
+
+double clinux_start_time(void) {
+    char text[1024];
+    if (read_proc("/proc/self/stat", text, sizeof text) <= 0) return -1;
+    // Field 22, counted from behind the name in parentheses, which is field 2 (proc_pid_stat(5)).
+    char *field = strrchr(text, ')');
+    for (int index = 2; field != NULL && index < 22; index += 1) field = strchr(field + 1, ' ');
+    unsigned long long ticks;
+    struct timespec boot, wall;
+    if (field == NULL || sscanf(field, "%llu", &ticks) != 1) return -1;
+    if (clock_gettime(CLOCK_BOOTTIME, &boot) != 0 || clock_gettime(CLOCK_REALTIME, &wall) != 0) return -1;
+    double now = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9, up = (double)boot.tv_sec + (double)boot.tv_nsec / 1e9;
+    return now - up + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+unsigned long clinux_cpu_time(void) {
+    struct timespec time;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) != 0) return 0;
+    return (unsigned long)time.tv_sec * 1000000000ul + (unsigned long)time.tv_nsec;
 }
 
 static sigset_t handled(void) {

@@ -41,6 +41,8 @@ package enum ProcessSetup {
     /// The user we act as.
     package static var userID: UInt32 { geteuid() }
 
+    package static var processID: Int32 { getpid() }
+
     /// Ends the process now, without letting go of anything.
     package static func endAtOnce(status: Int32) -> Never { _exit(status) }
 

@@ -51,6 +51,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let events: UnsafeMutablePointer<epoll_event>
     private var scratch: UnsafeMutableRawBufferPointer?
     private var isStopping = false
+    /// How long its turns took.
+    ///
+    /// On the loop's thread only.
+    package private(set) var turns = LoopTurns()
 
     /// A running loop, on a thread of its own named `loop-` and the index.
     package init(index: Int, clock: Clock = .system) throws(IOError) {
@@ -178,13 +182,17 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private func wait() {
         let isBusy = !ring.isEmpty || !work.isEmpty || isStopping
+        let start = now
+        let end = isBusy ? nil : clock.monotonic()
         let count = epoll_wait(
             epoll,
             events,
             Self.eventsPerTurn,
-            isBusy ? 0 : wheel.millisecondsUntilNext(clock.monotonic())
+            end.map { wheel.millisecondsUntilNext($0) } ?? 0
         )
         now = clock.monotonic()
+        // Where there was no waiting, the turn ends when the kernel has answered: one look at the clock less.
+        turns.add((end ?? now) &- start)
         guard count > 0 else { return }
         for index in 0..<Int(count) { dispatch(events[index]) }
     }

@@ -3,6 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import Runtime
+internal import Synchronization
 
 /// A bound socket from which several loops accept.
 ///
@@ -14,6 +15,29 @@ package final class ListeningSocket: Sendable {
     package let localAddress: SocketAddress
     private let descriptor: Int32
     private let state: Lock<State>
+    private let starving = Atomic<Int>(0)
+    private let pauseCount = Atomic<UInt64>(0)
+    private let turnedAwayCount = Atomic<UInt64>(0)
+
+    /// What became of accepting when descriptors ran out.
+    package struct Famine: Hashable, Sendable {
+        /// Whether there is none for the next connection just now, as far as was tried.
+        package var isPresent = false
+        /// Times that accepting paused, ever.
+        package var pauses: UInt64 = 0
+        /// Connections closed unserved because it lasted, ever.
+        package var turnedAway: UInt64 = 0
+
+        package init() {}
+    }
+
+    package var famine: Famine {
+        var famine = Famine()
+        famine.isPresent = starving.load(ordering: .relaxed) > 0
+        famine.pauses = pauseCount.load(ordering: .relaxed)
+        famine.turnedAway = turnedAwayCount.load(ordering: .relaxed)
+        return famine
+    }
 
     private struct State {
         var acceptors: [Acceptor] = []
@@ -116,6 +140,7 @@ package final class ListeningSocket: Sendable {
     private final class Acceptor: LoopMember, @unchecked Sendable {
         // Sound: used on its loop's thread only.
         let loop: EventLoop
+        private let socket: ListeningSocket
         private let listener: Int32
         private let accept: @Sendable (AcceptedSocket, EventLoop) -> Void
         private var isRegistered = false
@@ -137,6 +162,7 @@ package final class ListeningSocket: Sendable {
         ) {
             self.loop = loop
             self.accept = accept
+            self.socket = socket
             listener = socket.descriptor
             super.init()
             openReserve()
@@ -154,7 +180,12 @@ package final class ListeningSocket: Sendable {
 
         override func ready(_ events: UInt32) { acceptSome(Self.acceptsPerTurn) }
 
-        override func due() { resume() }
+        /// Tries at once: that no connection waits is an answer too.
+        override func due() {
+            guard !isStopped else { return }
+            acceptSome(Self.acceptsPerTurn)
+            if dueTick == TimerWheel.never { resume() }
+        }
 
         func stop() {
             guard !isStopped else { return }
@@ -174,7 +205,7 @@ package final class ListeningSocket: Sendable {
         private func takeOne() -> Bool {
             let (descriptor, peer) = SocketAddress.read { clinux_accept(listener, $0, $1) }
             if descriptor >= 0 {
-                pauses = 0
+                endFamine()
                 accept(AcceptedSocket(descriptor: descriptor, peer: peer ?? .unix(path: "")), loop)
                 return true
             }
@@ -185,11 +216,22 @@ package final class ListeningSocket: Sendable {
             // What Linux reports of a connection that died in the queue (accept(2)).
             case EINTR, ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
                 return true
+            // The kernel looks for a descriptor first: there is one, and no connection.
+            case EAGAIN:
+                endFamine()
+                return false
             default: return false
             }
         }
 
+        private func endFamine() {
+            if pauses > 0 { socket.starving.wrappingSubtract(1, ordering: .relaxed) }
+            pauses = 0
+        }
+
         private func runDry() {
+            if pauses == 0 { socket.starving.wrappingAdd(1, ordering: .relaxed) }
+            socket.pauseCount.wrappingAdd(1, ordering: .relaxed)
             pauses += 1
             if pauses > Self.pausesBeforeTurningAway { turnAway() }
             if !isStopped { pause() }
@@ -211,7 +253,10 @@ package final class ListeningSocket: Sendable {
             for _ in 0..<Self.acceptsPerTurn where reserve >= 0 {
                 Glibc.close(reserve)
                 let (descriptor, _) = SocketAddress.read { clinux_accept(listener, $0, $1) }
-                if descriptor >= 0 { Glibc.close(descriptor) }
+                if descriptor >= 0 {
+                    Glibc.close(descriptor)
+                    socket.turnedAwayCount.wrappingAdd(1, ordering: .relaxed)
+                }
                 openReserve()
                 if descriptor < 0 { return }
             }
@@ -234,7 +279,13 @@ package struct AcceptedSocket: Sendable {
 
     /// Sends the words as far as they fit the socket's buffer, and closes.
     package func refuse(_ words: [UInt8]) {
-        if !words.isEmpty { send(descriptor, words, words.count, Int32(MSG_NOSIGNAL)) }
+        if !words.isEmpty {
+            send(descriptor, words, words.count, Int32(MSG_NOSIGNAL))
+            // What the client has sent is taken from the kernel: closing with it unread would undo the words.
+            shutdown(descriptor, Int32(SHUT_WR))
+            var unread = [UInt8](repeating: 0, count: 4096)
+            _ = recv(descriptor, &unread, unread.count, 0)
+        }
         Glibc.close(descriptor)
     }
 }

@@ -153,6 +153,7 @@ extension HTTPExchange {
         let date = loop.dateLine(connection.loop.now, server.clock)
         buffer.appendHead(response, framing: framing, dateLine: date, requestID: requestID(forOutput: ()))
         if !server.origins.isEmpty || isOriginAllowed { appendCORS(to: &buffer) }
+        if !addedLines.isEmpty { buffer.append(addedLines.bytes) }
         if keepsAlive, outline.minorVersion == 1 {
             buffer.append("\r\n")
         } else {

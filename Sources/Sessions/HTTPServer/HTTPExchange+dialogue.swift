@@ -93,6 +93,8 @@ extension HTTPExchange {
         bodyLimit = configuration.maximumBodyOctets
         isOriginAllowed = false
         if madeRequestID != nil { madeRequestID = nil }
+        if !addedLines.isEmpty { addedLines.removeAll() }
+        if callerName != nil { callerName = nil }
         answer = .none
         sentOctets = 0
         chunksBody = false
@@ -152,15 +154,22 @@ extension HTTPExchange {
             sent: sentOctets,
             nanoseconds: duration
         )
-        guard server.logsRequests else { return }
-        server.logger.debug(
-            "request",
-            metadata: [
-                "method": "\(outline.method.name)", "route": "\(template.map { "\($0)" } ?? "-")",
-                "status": "\(status.code)", "received": "\(receivedOctets)", "sent": "\(sentOctets)",
-                "duration_us": "\(duration / 1000)", "remote": "\(connection.peer)",
-            ]
-        )
+        if server.logsRequests { logRequest(duration) }
+    }
+
+    /// The path is as it came, so that what was asked can be seen; a query is not written, since it may hold what people look
+    /// for.
+    private func logRequest(_ duration: UInt64) {
+        var facts: Logger.Metadata = [
+            "request_id": "\(String(decoding: requestID, as: UTF8.self))",
+            "method": "\(outline.method.name)", "route": "\(template.map { "\($0)" } ?? "-")",
+            "path": "\(path.span.repairedUTF8String())",
+            "code": .stringConvertible(status.code), "received": .stringConvertible(receivedOctets),
+            "sent": .stringConvertible(sentOctets), "duration_us": .stringConvertible(duration / 1000),
+            "remote": "\(connection.peer)",
+        ]
+        if let callerName { facts["token"] = "\(callerName)" }
+        server.accessLogger.log(level: server.accessLevel, "request", metadata: facts)
     }
 
     // MARK: What is decided before the application sees the request
@@ -262,7 +271,7 @@ extension HTTPExchange {
 
     /// As ``requestID``, for an answer whose request may never have been asked for its own.
     func requestID(forOutput: ()) -> [UInt8] {
-        if outline.requestIDLine == nil, madeRequestID == nil { return loop.nextRequestID() }
+        if outline.requestIDLine == nil, madeRequestID == nil, !server.logsRequests { return loop.nextRequestID() }
         return requestID
     }
 }

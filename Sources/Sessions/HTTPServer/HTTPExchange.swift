@@ -4,7 +4,7 @@ package import HTTP
 import Runtime
 package import Sockets
 import Transport
-import Wire
+package import Wire
 
 /// One request and its answer.
 ///
@@ -35,6 +35,10 @@ package final class HTTPExchange {
     var bodyLimit: UInt64 = 0
     var isOriginAllowed = false
     var madeRequestID: [UInt8]?
+    /// Whole field lines that the answer gets besides its own.
+    var addedLines = ByteBuffer()
+    /// Who calls, for the access log.
+    var callerName: String?
     /// Whether the connection goes on behind the answer.
     var keepsAlive = false
 
@@ -107,6 +111,23 @@ package final class HTTPExchange {
         get { isOriginAllowed }
         set { isOriginAllowed = newValue }
     }
+
+    /// Adds field lines, each with its CRLF, to whatever the answer will be.
+    ///
+    /// What is written must be free of anything from outside.
+    package func addFieldLines(_ write: (inout ByteBuffer) -> Void) { write(&addedLines) }
+
+    /// Who calls (a token's id), for the access log.
+    package var caller: String? {
+        get { callerName }
+        set { callerName = newValue }
+    }
+
+    /// Whether requests become lines of the log, so that it is worth while to say more about this one.
+    package var isLogged: Bool { server.logsRequests }
+
+    /// The loop's time of this turn, in nanoseconds of the monotonic clock.
+    package var now: UInt64 { connection.loop.now }
 
     // MARK: The client's presence
 

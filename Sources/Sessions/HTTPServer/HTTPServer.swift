@@ -18,25 +18,33 @@ package final class HTTPServer: Sendable {
     let origins: [[UInt8]]
     /// The CORS fields that do not depend on the request.
     let exposedFields: [UInt8]
+    /// Where requests become lines, and at which level, if they do.
+    let accessLogger: Logger
+    let accessLevel: Logger.Level
     /// Whether each request becomes a line in the log.
     let logsRequests: Bool
     /// Whether anyone wants to know how long a request took.
     let measures: Bool
     private let states = LoopLocal { _ in HTTPLoopState() }
 
+    /// - Parameter accessLogger: gets a line for each request, at the level info; without it `logger` gets one if it takes
+    ///   the level debug.
     package init(
         configuration: HTTPServerConfiguration,
         application: any HTTPApplication,
         observer: (any HTTPObserver)? = nil,
         clock: Clock,
-        logger: Logger
+        logger: Logger,
+        accessLogger: Logger? = nil
     ) {
         self.configuration = configuration
         self.application = application
         self.observer = observer
         self.clock = clock
         self.logger = logger
-        logsRequests = logger.logLevel <= .debug
+        self.accessLogger = accessLogger ?? logger
+        accessLevel = accessLogger == nil ? .debug : .info
+        logsRequests = accessLogger != nil || logger.logLevel <= .debug
         measures = logsRequests || observer != nil
         hosts = configuration.allowedHosts.map { ASCII.lowercased($0.utf8) }
         origins = configuration.allowedOrigins.map { Array($0.utf8) }

@@ -33,7 +33,10 @@ package struct HTTPServerConfiguration: Sendable {
     /// Empty: CORS is off.
     package var allowedOrigins: [String] = []
     /// Fields that scripts of those origins may read.
-    package var exposedFields: [String] = ["ETag", "Location", "Retry-After", "X-Request-Id", "Content-Disposition"]
+    package var exposedFields: [String] = [
+        "ETag", "Location", "Retry-After", "X-Request-Id", "Content-Disposition", "Idempotent-Replayed", "RateLimit",
+        "RateLimit-Policy",
+    ]
     /// Fields that scripts of those origins may send.
     package var allowedFields: [String] = [
         "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Range",

@@ -14,8 +14,12 @@ package final class Listener: Sendable {
         package var maximumPerClient: Int
         /// Whom ``maximumPerClient`` does not bind: by default the machine itself.
         package var isExempt: @Sendable (SocketAddress) -> Bool
+        /// Shared with other listeners; nil bounds nothing.
+        package var budget: ConnectionBudget?
         /// What a refused client is told, where the connection begins in the clear.
         package var refusal: [UInt8]
+        /// Told of each refused client, on the loop that had accepted it.
+        package var onRefusal: @Sendable (Refusal, SocketAddress) -> Void
         /// How long the TLS handshake may take.
         package var handshakeMilliseconds: Int
 
@@ -23,15 +27,26 @@ package final class Listener: Sendable {
             maximumConnections: Int = 16_384,
             maximumPerClient: Int = 1000,
             isExempt: @escaping @Sendable (SocketAddress) -> Bool = { $0.isLoopback },
+            budget: ConnectionBudget? = nil,
             refusal: [UInt8] = [],
+            onRefusal: @escaping @Sendable (Refusal, SocketAddress) -> Void = { _, _ in },
             handshakeMilliseconds: Int = 10_000
         ) {
             self.maximumConnections = maximumConnections
             self.maximumPerClient = maximumPerClient
             self.isExempt = isExempt
+            self.budget = budget
             self.refusal = refusal
+            self.onRefusal = onRefusal
             self.handshakeMilliseconds = handshakeMilliseconds
         }
+    }
+
+    /// Which limit a client met.
+    package enum Refusal: String, CaseIterable, Sendable {
+        case listenerFull = "listener_full"
+        case clientFull = "client_full"
+        case serverFull = "server_full"
     }
 
     package struct Counts: Equatable, Sendable {
@@ -43,6 +58,8 @@ package final class Listener: Sendable {
         package var refused: UInt64 = 0
         /// TLS handshakes that failed, ever.
         package var failedHandshakes: UInt64 = 0
+        /// What became of accepting when descriptors ran out.
+        package var famine = ListeningSocket.Famine()
     }
 
     /// Serves one connection.
@@ -67,6 +84,8 @@ package final class Listener: Sendable {
         var served: [UInt64: Served] = [:]
         var perClient: [SocketAddress: Int] = [:]
         var perLoop: [Int]
+        var maximumConnections: Int
+        var maximumPerClient: Int
         var isDraining = false
         var isCancelling = false
         var waiting: [UInt64: Waiting] = [:]
@@ -94,7 +113,13 @@ package final class Listener: Sendable {
         self.tls = tls
         self.configuration = configuration
         self.handler = handler
-        state = Lock(State(perLoop: [Int](repeating: 0, count: loops.count)))
+        state = Lock(
+            State(
+                perLoop: [Int](repeating: 0, count: loops.count),
+                maximumConnections: configuration.maximumConnections,
+                maximumPerClient: configuration.maximumPerClient
+            )
+        )
     }
 
     /// Listens at `address` (port 0: any free one) and accepts at once.
@@ -120,7 +145,16 @@ package final class Listener: Sendable {
         state.withLock { state in
             var counts = state.counts
             counts.open = state.perLoop.reduce(0, +)
+            counts.famine = socket.famine
             return counts
+        }
+    }
+
+    /// New limits, for connections to come.
+    package func setLimits(maximumConnections: Int, maximumPerClient: Int) {
+        state.withLock { state in
+            state.maximumConnections = maximumConnections
+            state.maximumPerClient = maximumPerClient
         }
     }
 
@@ -129,7 +163,11 @@ package final class Listener: Sendable {
     private func admit(_ accepted: AcceptedSocket, from loop: EventLoop) {
         let client = accepted.peer.client
         let isBound = !configuration.isExempt(accepted.peer)
-        guard let target = state.withLock({ place(client, isBound, loop, in: &$0) }) else {
+        let target: Int
+        switch state.withLock({ place(client, isBound, loop, in: &$0) }) {
+        case .at(let place): target = place
+        case .refused(let reason):
+            configuration.onRefusal(reason, accepted.peer)
             return accepted.refuse(tls == nil ? configuration.refusal : [])
         }
         let chosen = loops[target]
@@ -137,14 +175,21 @@ package final class Listener: Sendable {
         if chosen === loop { work() } else { chosen.post(work) }
     }
 
-    /// The place in `loops` of the one to serve it, counted there; nil when a limit is reached.
-    private func place(_ client: SocketAddress, _ isBound: Bool, _ loop: EventLoop, in state: inout State) -> Int? {
-        let total = state.perLoop.reduce(0, +)
-        guard total < configuration.maximumConnections,
-            !isBound || state.perClient[client, default: 0] < configuration.maximumPerClient
-        else {
+    private enum Placement {
+        /// The place in `loops` of the one to serve it, counted there.
+        case at(Int)
+        case refused(Refusal)
+    }
+
+    private func place(
+        _ client: SocketAddress,
+        _ isBound: Bool,
+        _ loop: EventLoop,
+        in state: inout State
+    ) -> Placement {
+        if let refusal = refusal(client, isBound, state) {
             state.counts.refused += 1
-            return nil
+            return .refused(refusal)
         }
         var target = loops.firstIndex { $0 === loop } ?? 0
         for index in loops.indices where state.perLoop[index] + Self.toleratedImbalance < state.perLoop[target] {
@@ -153,7 +198,15 @@ package final class Listener: Sendable {
         state.perLoop[target] += 1
         state.perClient[client, default: 0] += 1
         state.counts.accepted += 1
-        return target
+        return .at(target)
+    }
+
+    /// The limit that the client meets; nil where it has a place, which is then taken from the budget.
+    private func refusal(_ client: SocketAddress, _ isBound: Bool, _ state: State) -> Refusal? {
+        if isBound, state.perClient[client, default: 0] >= state.maximumPerClient { return .clientFull }
+        if state.perLoop.reduce(0, +) >= state.maximumConnections { return .listenerFull }
+        if let budget = configuration.budget, !budget.take() { return .serverFull }
+        return nil
     }
 
     private func open(_ accepted: AcceptedSocket, _ client: SocketAddress, on target: Int) {
@@ -237,6 +290,7 @@ package final class Listener: Sendable {
     }
 
     private func leave(_ client: SocketAddress, _ target: Int) {
+        configuration.budget?.giveBack()
         let waiting = state.withLock { state -> [Waiting] in
             state.perLoop[target] -= 1
             let left = state.perClient[client, default: 1] - 1

@@ -8,6 +8,42 @@ import Wire
 
 @testable import API
 
+@Suite struct RequestBudgetHeaderTests {
+    @Test func theBudgetIsToldAndKept() async throws {
+        try await withServer { server in
+            let free = try server.send("GET", "/v1/tokens")
+            #expect(free.field("ratelimit") == nil && free.field("ratelimit-policy") == nil)
+            server.tokens.setBudget(RequestBudget(requestsPerSecond: 1, burst: 3))
+            for left in [2, 1, 0] {
+                let answer = try server.send("GET", "/v1/tokens")
+                #expect(answer.status == 200)
+                #expect(answer.field("ratelimit-policy") == #""requests";q=3;w=3"#)
+                #expect(answer.field("ratelimit")?.hasPrefix("\"requests\";r=\(left);t=") == true)
+            }
+            let refused = try server.send("GET", "/v1/tokens")
+            #expect(refused.status == 429 && refused["code"] == "rate_limited")
+            #expect(refused.field("retry-after") == "1")
+            #expect(refused.field("ratelimit") == #""requests";r=0;t=1"#)
+            // What an operation refuses is a request too; what needs no token is none of it.
+            let other = try await server.token(TokenDraft(name: "other", scopes: [.read]))
+            let forbidden = try server.client.send("GET", "/v1/tokens", token: other)
+            #expect(forbidden.status == 403 && forbidden.field("ratelimit")?.hasPrefix("\"requests\";r=2;") == true)
+            #expect(try server.client.send("GET", "/healthz", token: nil).field("ratelimit") == nil)
+        }
+    }
+
+    @Test func theLastUseIsShown() async throws {
+        try await withServer { server in
+            let text = try await server.token(TokenDraft(name: "reader", scopes: [.read]))
+            func lastUsed() throws -> String? { try server.send("GET", "/v1/tokens")["items", "1", "lastUsedAt"] }
+            #expect(try lastUsed() == nil)
+            _ = try server.client.send("GET", "/v1/tokens", token: text)
+            try await server.tokens.keepUses()
+            #expect(try lastUsed() != nil)
+        }
+    }
+}
+
 @Suite struct AuthenticationTests {
     @Test func withoutAGoodTokenNothingIsSaid() async throws {
         try await withServer { server in

@@ -21,7 +21,12 @@ import Testing
     @Test func turnsWhenTheStoreIsClosed() async throws {
         try await withServer { server in
             let ready = try server.client.send("GET", "/readyz", token: nil)
-            #expect(ready.status == 200 && ready["status"] == "ready")
+            #expect(ready.status == 200 && ready["status"] == "ready" && ready["checks", "0"] == nil)
+            for query in ["?verbose", "?verbose=true"] {
+                let verbose = try server.client.send("GET", "/readyz" + query, token: nil)
+                #expect(verbose["checks", "0", "name"] == "store" && verbose["checks", "1", "status"] == "ok")
+            }
+            #expect(try server.client.send("GET", "/readyz?verbose=loud", token: nil).status == 400)
             server.store.close()
             let unready = try server.client.send("GET", "/readyz", token: nil)
             #expect(unready.status == 503 && unready["status"] == "unready")
@@ -46,6 +51,10 @@ import Testing
                     && answer.text.contains("\npostern_store_free_bytes ")
             )
             #expect(answer.text.contains(#"le="+Inf"} 3"#))
+            let accept = [("Accept", "application/openmetrics-text; version=1.0.0, text/plain;q=0.5")]
+            let open = try server.client.send("GET", "/metrics", token: nil, fields: accept)
+            #expect(open.field("content-type")?.hasPrefix("application/openmetrics-text; version=1.0.0") == true)
+            #expect(open.text.hasSuffix("\n# EOF\n"))
         }
     }
 }

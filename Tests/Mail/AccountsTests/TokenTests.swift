@@ -24,6 +24,8 @@ import Wire
                 return rows.count < before
             }
         }
+        let uses = Lock<[TokenID: Timestamp]>([:])
+        func note(_ noted: [TokenID: Timestamp]) async throws { uses.withLock { $0.merge(noted) { $1 } } }
         var stored: [UInt8] { rows.withLock { $0.flatMap(\.hash) } }
     }
 
@@ -48,6 +50,23 @@ import Wire
         #expect(try await tokens.revoke(made.grant.id))
         #expect(try await authenticate(tokens, bearer) == nil)
         #expect(try await !tokens.revoke(made.grant.id))
+    }
+
+    @Test func aUseIsNotedOnceAMinute() async throws {
+        let tokens = authenticator()
+        let made = try await tokens.create(TokenDraft(name: "app", scopes: [.read]))
+        let bearer = made.text.withOctets { $0 }
+        func noted() async throws -> Timestamp? {
+            _ = try await authenticate(tokens, bearer)
+            try await tokens.keepUses()
+            return rows.uses.withLock { $0[made.grant.id] }
+        }
+        let first = try await noted()
+        #expect(first == Timestamp(milliseconds: time.clock.now()))
+        time.advance(milliseconds: 59_000)
+        #expect(try await noted() == first)
+        time.advance(milliseconds: 1000)
+        #expect(try await noted() == Timestamp(milliseconds: time.clock.now()))
     }
 
     @Test func whatIsNoTokenIsNotLookedUp() async throws {

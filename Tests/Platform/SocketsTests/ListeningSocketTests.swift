@@ -116,9 +116,10 @@ private func descriptorFamine() async throws -> Bool {
     while case let descriptor = dup(0), descriptor >= 0 { hoarded.append(descriptor) }
     guard listener.localAddress.withSystemAddress({ connect(client, $0, $1) }) == 0 else { return false }
     usleep(200_000)
-    guard accepted.withLock({ $0 }) == 0 else { return false }
+    guard accepted.withLock({ $0 }) == 0, listener.famine.isPresent, listener.famine.pauses > 0 else { return false }
     for descriptor in hoarded { close(descriptor) }
     var octets = [UInt8](repeating: 0, count: 16)
     let count = read(client, &octets, octets.count)
+    guard !listener.famine.isPresent else { return false }
     return count == 6 && octets.prefix(6).elementsEqual("served".utf8) && accepted.withLock { $0 } == 1
 }

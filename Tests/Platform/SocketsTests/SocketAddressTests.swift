@@ -4,6 +4,24 @@ import Testing
 
 @testable import Sockets
 
+@Suite struct AddressRangeTests {
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("192.0.2.128/25", "192.0.2.129", true),
+        ("192.0.2.128/25", "192.0.2.127", false), ("192.0.2.1", "192.0.2.1", true), ("192.0.2.1", "192.0.2.2", false),
+        ("0.0.0.0/0", "203.0.113.9", true), ("0.0.0.0/0", "::1", false), ("2001:db8::/33", "2001:db8:7fff::1", true),
+        ("2001:db8::/33", "2001:db8:8000::1", false), ("::1", "::1", true),
+    ])
+    func holdsWhatBeginsWithItsBits(_ range: String, _ address: String, _ isInside: Bool) throws {
+        let address = try #require(SocketAddress(address: address, port: 25))
+        #expect(try #require(AddressRange(range)).contains(address) == isInside)
+    }
+
+    @Test(arguments: [
+        "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "::1/129", "[::1]/128", "localhost",
+    ])
+    func refusesWhatIsNoNetwork(_ text: String) { #expect(AddressRange(text) == nil) }
+}
+
 @Suite struct SocketAddressTests {
     @Test(arguments: [
         "127.0.0.1:8025", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:0", "[::]:25", "[2001:db8::8:800:200c:417a]:443",

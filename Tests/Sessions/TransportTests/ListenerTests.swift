@@ -101,6 +101,58 @@ import Wire
         #expect(refusal.isEmpty)
     }
 
+    @Test func listenersShareABudget() async throws {
+        let budget = ConnectionBudget(limit: 2)
+        let refused = Lock<[Listener.Refusal]>([])
+        let configuration = Listener.Configuration(
+            budget: budget,
+            refusal: Array("503".utf8),
+            onRefusal: { reason, _ in refused.withLock { $0.append(reason) } }
+        )
+        let (one, other) = (
+            try Fixture(configuration: configuration, handler: echo),
+            try Fixture(configuration: configuration, handler: echo)
+        )
+        try await one.run { loop, fixture in
+            var connections: [Connection] = []
+            for place in [fixture, other] {
+                let connection = try await place.connect(loop)
+                try await connection.send("x")
+                _ = try await connection.receive(1)
+                connections.append(connection)
+            }
+            #expect(budget.isExhausted)
+            let third = try await fixture.connect(loop)
+            let words = try await third.receiveAll()
+            #expect(words == Array("503".utf8))
+            connections[1].close()
+            while budget.open > 1 { try await loop.sleep(milliseconds: 5) }
+            let next = try await fixture.connect(loop)
+            try await next.send("y")
+            let answer = try await next.receive(1)
+            #expect(answer == Array("y".utf8))
+            for connection in [connections[0], third, next] { connection.close() }
+        }
+        #expect(refused.withLock { $0 } == [.serverFull])
+        try await other.run { _, _ in }
+    }
+
+    @Test func limitsCanChangeWhileItServes() async throws {
+        let fixture = try Fixture(configuration: .init(maximumConnections: 0), handler: echo)
+        let (before, after) = try await fixture.run { loop, fixture in
+            let first = try await fixture.connect(loop)
+            let before = try await first.receiveAll()
+            fixture.listener.setLimits(maximumConnections: 1, maximumPerClient: 1)
+            let second = try await fixture.connect(loop)
+            try await second.send("x")
+            let after = try await second.receive(1)
+            for connection in [first, second] { connection.close() }
+            return (before, after)
+        }
+        #expect(before.isEmpty)
+        #expect(after == Array("x".utf8))
+    }
+
     @Test func theUnixDomainServesToo() async throws {
         let path = "/tmp/postern-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
         let fixture = try Fixture(address: .unix(path: path), handler: echo)

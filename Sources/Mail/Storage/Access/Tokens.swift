@@ -15,7 +15,7 @@ package struct TokenRow: Hashable, Sendable {
     package let origins: [String]
     package let created: Timestamp
     package let expires: Timestamp?
-    /// To the hour; nil before its first use.
+    /// To the minute; nil before its first use.
     package let lastUsed: Timestamp?
 
     package init(
@@ -114,13 +114,12 @@ extension Tokens where View == Transaction {
         try connection.run("DELETE FROM tokens WHERE id = ?1", id) > 0
     }
 
-    /// Notes that the token was used, unless that was noted within the hour.
-    package func noteUse(of id: TokenID) throws {
-        let now = view.now.milliseconds
+    /// Notes that the token was used, unless a later use is known.
+    package func noteUse(of id: TokenID, at time: Timestamp) throws {
         try connection.run(
-            "UPDATE tokens SET last_used = ?2 WHERE id = ?1 AND coalesce(last_used, 0) <= ?2 - 3600000",
+            "UPDATE tokens SET last_used = ?2 WHERE id = ?1 AND coalesce(last_used, 0) < ?2",
             id,
-            now
+            time.milliseconds
         )
     }
 }

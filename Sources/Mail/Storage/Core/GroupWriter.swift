@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
+import Metrics
 import Runtime
 import SQLite
 import Wire
@@ -346,7 +347,7 @@ final class GroupWriter: Sendable {
         queue.signal { queue in
             queue.statistics.commits += 1
             queue.statistics.writes += UInt64(writes)
-            queue.statistics.commitNanoseconds &+= duration
+            queue.statistics.commitDurations.add(nanoseconds: duration)
         }
     }
 
@@ -378,6 +379,7 @@ final class GroupWriter: Sendable {
             return true
         case let failure?:
             logger.critical("Writing failed; nothing more is taken.", metadata: ["error": "\(failure)"])
+            queue.signal { $0.statistics.diskErrors += 1 }
             closeDoor(failure)
             return false
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Files
+package import Metrics
 
 /// What the store did since it was opened, and what it takes up now.
 package struct StoreStatistics: Hashable, Sendable {
@@ -9,8 +10,10 @@ package struct StoreStatistics: Hashable, Sendable {
     package var writes: UInt64 = 0
     /// Groups that could not be committed.
     package var failures: UInt64 = 0
-    /// Time spent in COMMIT, its sync included.
-    package var commitNanoseconds: UInt64 = 0
+    /// Of them, those after which what the disk holds is unknown.
+    package var diskErrors: UInt64 = 0
+    /// How long each COMMIT took, its sync included.
+    package var commitDurations = Durations()
     /// Writes waiting now.
     package var waiting = 0
     package var databaseOctets: Int64 = 0

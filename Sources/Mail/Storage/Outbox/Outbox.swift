@@ -4,6 +4,13 @@ package import MailTypes
 import SQLite
 package import Wire
 
+/// What waits in the outbox.
+package struct OutboxBacklog: Hashable, Sendable {
+    package var recipients: [RecipientState: Int] = [:]
+    /// When the oldest of the messages was accepted.
+    package var oldest: Timestamp?
+}
+
 /// Messages on their way out, and how each recipient fared.
 package struct Outbox<View: StoreView> {
     let view: View
@@ -61,6 +68,22 @@ extension Outbox {
         guard try heldSince() == nil else { return nil }
         return try connection.first("SELECT min(due) FROM recipients WHERE due IS NOT NULL") { $0.optionalInt64(0) }?
             .map(Timestamp.init(milliseconds:))
+    }
+
+    /// What waits to be delivered: recipients by state, and when the oldest of their messages was accepted.
+    package func backlog() throws -> OutboxBacklog {
+        var backlog = OutboxBacklog()
+        for (state, count, oldest) in try connection.all(
+            """
+            SELECT r.state, count(*), min(o.created) FROM recipients r JOIN outbox o ON o.pk = r.submission
+            WHERE r.due IS NOT NULL GROUP BY r.state
+            """
+        ) { ($0.string(0), $0.int(1), Timestamp(milliseconds: $0.int64(2))) } {
+            guard let state = RecipientState(rawValue: state) else { continue }
+            backlog.recipients[state] = count
+            backlog.oldest = min(backlog.oldest ?? oldest, oldest)
+        }
+        return backlog
     }
 
     private func recipients(of submission: SubmissionKey) throws -> [RecipientRow] {

@@ -78,6 +78,9 @@ package final class QuarantineSlots: Sendable {
     /// How often the process died while it read this, 3 at most.
     package func strikes(of hash: BodyHash) -> Int { state.withLock { $0.strikes[hash] ?? 0 } }
 
+    /// Messages that are stored raw, unparsed.
+    package var count: Int { state.withLock { $0.strikes.count } }
+
     /// Notes that the message is about to be parsed.
     package func enter(_ hash: BodyHash) throws(Full) -> Slot {
         guard let index = state.withLock({ $0.free.popLast() }) else { throw Full() }

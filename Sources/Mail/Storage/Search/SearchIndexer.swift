@@ -30,6 +30,8 @@ final class SearchIndexer: Sendable {
         /// Those that came since, in order.
         private var arrived: [AccountKey] = []
         private var waiting: Set<AccountKey> = []
+        /// Since when the index of an account lacks something, in nanoseconds of the monotonic clock.
+        private(set) var behindSince: [AccountKey: UInt64] = [:]
         /// Tried again when some time has passed.
         var failed: [AccountKey] = []
         var toRebuild: Set<AccountKey> = []
@@ -40,6 +42,16 @@ final class SearchIndexer: Sendable {
 
         mutating func add(_ account: AccountKey) {
             if waiting.insert(account).inserted { arrived.append(account) }
+        }
+
+        /// The account's index lacks something from now on, if it did not before.
+        mutating func fallBehind(_ account: AccountKey, at now: UInt64) {
+            if behindSince[account] == nil { behindSince[account] = now }
+        }
+
+        /// All that was there at `start` is in the index.
+        mutating func catchUp(_ account: AccountKey, at start: UInt64) {
+            behindSince[account] = waiting.contains(account) ? start : nil
         }
 
         mutating func next() -> AccountKey? {
@@ -94,9 +106,19 @@ final class SearchIndexer: Sendable {
 
     /// Something was committed in the account.
     func note(_ account: AccountKey, id: AccountID) {
+        let now = surroundings.clock.monotonic()
         queue.signal { queue in
             queue.names[account] = id
+            queue.fallBehind(account, at: now)
             queue.add(account)
+        }
+    }
+
+    /// Accounts whose index lacks something, and for how many nanoseconds the first of them has.
+    var backlog: (accounts: Int, nanoseconds: UInt64) {
+        let now = surroundings.clock.monotonic()
+        return queue.withLock { queue in
+            (queue.behindSince.count, queue.behindSince.values.min().map { now > $0 ? now - $0 : 0 } ?? 0)
         }
     }
 
@@ -211,7 +233,12 @@ final class SearchIndexer: Sendable {
             do {
                 try discard(account, why: why)
                 indexer.queue.signal { queue in
-                    if isGone { queue.names[account] = nil } else { queue.add(account) }
+                    if isGone {
+                        queue.names[account] = nil
+                        queue.catchUp(account, at: 0)
+                    } else {
+                        queue.add(account)
+                    }
                 }
             } catch {
                 indexer.queue.signal { $0.failed.append(account) }
@@ -228,6 +255,7 @@ final class SearchIndexer: Sendable {
             let file = try writer(for: account, path: path)
             let start = surroundings.clock.monotonic()
             var hasMore = try file.feed { mayGoOn(since: start) }
+            if !hasMore { indexer.queue.signal { $0.catchUp(account, at: start) } }
             surroundings.waiters.reached(try file.position().complete, of: account)
             if try isRebuildDue(file, account) { try beginRebuild(account, path: path) }
             if let builder = builders[account] {

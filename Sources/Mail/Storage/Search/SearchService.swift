@@ -193,6 +193,10 @@ package final class SearchService: Sendable {
         await waiters.wait(for: modseq, of: account, milliseconds: milliseconds)
     }
 
+    /// How far the indexes are behind what was committed: how many accounts' are, and for how many nanoseconds the first
+    /// of them has been.
+    package var backlog: (accounts: Int, nanoseconds: UInt64) { indexer.backlog }
+
     package func status(of account: AccountKey) async throws -> SearchIndexStatus {
         let isRebuilding = indexer.isRebuilding(account)
         let total: Int64 = try await store.read { snapshot in

@@ -11,6 +11,19 @@ int clinux_forbid_dumps(void);
 /// Raises RLIMIT_NOFILE to its hard limit, and returns what it then is.
 unsigned long clinux_raise_file_limit(void);
 
+/// RLIMIT_NOFILE as it is.
+unsigned long clinux_file_limit(void);
+
+/// Open descriptors of this process; -1 where there is none left to look with.
+long clinux_open_files(void);
+
+/// Octets of memory, resident and virtual, and when the process began, in seconds since 1970; -1 where unknown.
+void clinux_memory(long *resident, long *virtual_size);
+double clinux_start_time(void);
+
+/// CPU time of the process so far, in nanoseconds.
+unsigned long clinux_cpu_time(void);
+
 /// Blocks the calling thread until one of SIGTERM, SIGINT, SIGHUP comes; they must be blocked.
 int clinux_wait_for_signal(void);
 
