@@ -15,7 +15,7 @@ server = Server(postern, folder + "/slow")
 url = "http://%s:%d" % server.address()
 attacks = {
     "slow heads": ["-H", "-u", url + "/healthz", "-i", "2", "-x", "24"],
-    "slow bodies": ["-B", "-u", url + "/v1/accounts", "-t", "POST", "-f", "application/json", "-s", "100000", "-i", "2", "-x", "10"],
+    "slow bodies": ["-B", "-u", url + "/v1/accounts", "-t", "POST", "-f", "application/json\r\nAuthorization: Bearer " + server.token, "-s", "100000", "-i", "2", "-x", "10"],
     "slow reading": ["-X", "-u", url + "/openapi.yaml", "-w", "10", "-y", "20", "-n", "2", "-z", "5", "-k", "3"],
 }
 request = ("GET /v1/accounts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n" % server.token).encode()
