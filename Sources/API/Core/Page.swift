@@ -39,8 +39,7 @@ struct Page: Sendable {
     static func cursor(afterRow row: Int64) -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.append("0000000000000000")
-        let octets = (0..<8).map { UInt8(truncatingIfNeeded: row >> Int64(56 - 8 * $0)) }
-        buffer.append(Hex.encode(octets.span))
+        buffer.append(Hex.encode(row.bigEndianOctets.span))
         return buffer.array()
     }
 }

@@ -31,16 +31,13 @@ package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
 
     /// From the 10 octets of ``octets``; nil for any other count.
     package init?(octets: Span<UInt8>) {
-        guard octets.count == Self.octetCount else { return nil }
-        var high: UInt64 = 0
-        for index in 0..<8 { high = high << 8 | UInt64(octets[index]) }
-        self.init(high: high, low: UInt16(octets[8]) << 8 | UInt16(octets[9]))
+        guard octets.count == Self.octetCount, let high = UInt64(bigEndianOctets: octets.extracting(0..<8)),
+            let low = UInt16(bigEndianOctets: octets.extracting(8..<10))
+        else { return nil }
+        self.init(high: high, low: low)
     }
 
-    package var octets: [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: high >> UInt64(56 - 8 * $0)) }
-            + [UInt8(truncatingIfNeeded: low >> 8), UInt8(truncatingIfNeeded: low)]
-    }
+    package var octets: [UInt8] { high.bigEndianOctets + low.bigEndianOctets }
 
     /// The text form, exactly as ``append(to:)`` writes it: lower case only.
     ///

@@ -32,8 +32,7 @@ package struct MessageID: Hashable, Sendable, CustomStringConvertible {
         var left: [UInt8] = []
         for _ in 0..<2 {
             let word: UInt64 = generator.next()
-            let octets = (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
-            left += Hex.encode(octets.span)
+            left += Hex.encode(word.bigEndianOctets.span)
         }
         return MessageID((left + [ASCII.at] + domain.octets).span)
     }

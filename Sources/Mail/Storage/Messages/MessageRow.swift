@@ -120,10 +120,7 @@ package struct MessageCursor: Hashable, Sendable {
 
     /// Writes it as 32 hexadecimal digits.
     package func append(to buffer: inout ByteBuffer) {
-        for value in [internalDate, key] {
-            let octets = (0..<8).map { UInt8(truncatingIfNeeded: value >> Int64(56 - 8 * $0)) }
-            buffer.append(Hex.encode(octets.span))
-        }
+        for value in [internalDate, key] { buffer.append(Hex.encode(value.bigEndianOctets.span)) }
     }
 }
 

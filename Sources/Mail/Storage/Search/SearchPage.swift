@@ -40,26 +40,22 @@ package struct SearchCursor: Hashable, Sendable {
 
     /// 17 octets: opaque to whoever carries them.
     package var octets: [UInt8] {
-        [order.rawValue] + Self.octets(of: major) + Self.octets(of: message)
+        [order.rawValue] + major.bigEndianOctets + message.bigEndianOctets
     }
 
     /// From ``octets``; nil for what never was a cursor.
     package init?(octets: Span<UInt8>) {
-        guard octets.count == 17, let order = Order(rawValue: octets[0]) else { return nil }
-        func integer(at start: Int) -> Int64 {
-            (start..<start + 8).reduce(0) { $0 << 8 | Int64(octets[$1]) }
-        }
-        self.init(order: order, major: integer(at: 1), message: integer(at: 9))
+        guard octets.count == 17, let order = Order(rawValue: octets[0]),
+            let major = Int64(bigEndianOctets: octets.extracting(1..<9)),
+            let message = Int64(bigEndianOctets: octets.extracting(9..<17))
+        else { return nil }
+        self.init(order: order, major: major, message: message)
     }
 
     init(order: Order, major: Int64, message: Int64) {
         self.order = order
         self.major = major
         self.message = message
-    }
-
-    private static func octets(of value: Int64) -> [UInt8] {
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> Int64($0)) }
     }
 }
 
