@@ -6,7 +6,8 @@ package import Storage
 
 /// The domains that are ours: those configured, and those of the local accounts.
 ///
-/// It only decides how the refusal of an unknown recipient is worded, so it may be some seconds old.
+/// It only decides how the refusal of an unknown recipient is worded and whose postmaster is meant, so it may be some
+/// seconds old.
 package final class LocalDomains: Sendable {
     private struct Known {
         var domains: Set<Domain> = []
@@ -30,7 +31,8 @@ package final class LocalDomains: Sendable {
         if configured.contains(domain) { return true }
         let now = store.clock.monotonic() / 1_000_000
         let fresh = known.withLock { known -> Set<Domain>? in
-            guard let readAt = known.readAt, now - readAt < Self.freshMilliseconds else { return nil }
+            // Somebody who looked at the clock behind us may have noted it before us: then `readAt` is later than `now`.
+            guard let readAt = known.readAt, now < readAt &+ Self.freshMilliseconds else { return nil }
             return known.domains
         }
         if let fresh { return fresh.contains(domain) }
