@@ -126,6 +126,29 @@ import Wire
         #expect(!ran.withLock { $0 })
     }
 
+    @Test func aGroupOfNothingButCancelledWritesThatFailsEndsEachOnce() async throws {
+        let isBroken = Lock(false)
+        let test = try TestStore {
+            $0.commitFault = { if isBroken.withLock({ $0 }) { throw StoreError.failed("input/output error") } }
+        }
+        let gate = Lock(true)
+        let began = Lock(false)
+        let blocker = Task {
+            try await test.store.write { _ in
+                began.withLock { $0 = true }
+                while gate.withLock({ $0 }) {}
+            }
+        }
+        while !began.withLock({ $0 }) { await Task.yield() }
+        let cancelled = (0..<3).map { _ in Task { try await test.store.write { _ in } } }
+        while test.store.statistics().waiting < 3 { await Task.yield() }
+        for task in cancelled { task.cancel() }
+        isBroken.withLock { $0 = true }
+        gate.withLock { $0 = false }
+        await #expect(throws: StoreError.failed("input/output error")) { try await blocker.value }
+        for task in cancelled { await #expect(throws: (any Error).self) { try await task.value } }
+    }
+
     @Test func aFullQueueRefuses() async throws {
         let test = try TestStore { $0.queueCapacity = 2 }
         let gate = Lock(true)
