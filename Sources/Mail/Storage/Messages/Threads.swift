@@ -169,7 +169,8 @@ extension Threads where View == Transaction {
         try connection.run(
             """
             UPDATE threads SET total = threads.total + o.total, unread = threads.unread + o.unread,
-                latest = max(threads.latest, o.latest)
+                latest = CASE WHEN o.total = 0 THEN threads.latest WHEN threads.total = 0 THEN o.latest
+                    ELSE max(threads.latest, o.latest) END
             FROM (SELECT total, unread, latest FROM threads WHERE account = ?1 AND pk = ?2) o
             WHERE threads.account = ?1 AND threads.pk = ?3
             """,

@@ -115,4 +115,18 @@ import Wire
         #expect(try await list(nil, after: nil, limit: 9).map(\.latest.milliseconds) == [4000, 3000, 2000, 1000])
         try await test.expectSound()
     }
+
+    /// Of a thread whose messages are gone nothing is left but its links, and dates go back before 1970.
+    @Test func theNewestOfJoinedThreadsIsThatOfTheirMessages() async throws {
+        let account = try await test.account()
+        let inbox = try await test.folder(.inbox, of: account)
+        let gone = try await test.deliver("1", to: inbox, id: "<1>")
+        let kept = try await test.deliver("2", to: inbox, date: -9000, id: "<2>")
+        try await store.write { try $0.messages.expunge(gone) }
+        let link = try await test.deliver("3", to: inbox, date: -5000, id: "<3>", references: ["<1>", "<2>"])
+        #expect(try await test.current(kept)?.thread == link.thread)
+        let threads = try await store.read { try $0.threads.list(in: account.key, limit: 9) }
+        #expect(threads.map(\.latest.milliseconds) == [-5000])
+        try await test.expectSound()
+    }
 }
