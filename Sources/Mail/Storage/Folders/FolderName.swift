@@ -26,6 +26,10 @@ package struct FolderName: Hashable, Sendable, CustomStringConvertible {
 
     /// Throws ``StoreError/invalidName(_:)``, saying what is wrong.
     package init(_ text: String) throws(StoreError) {
+        // Composing never makes a text more than three times shorter.
+        guard text.utf8.count <= 3 * Self.maximumLevels * (Self.maximumLevelOctets + 1) else {
+            throw .invalidName("it is too long")
+        }
         var composed = String.UnicodeScalarView()
         for scalar in text._nfc { composed.append(scalar) }
         var levels = String(composed).utf8.split(separator: ASCII.slash, omittingEmptySubsequences: false).map(

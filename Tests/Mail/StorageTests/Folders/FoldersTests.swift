@@ -17,6 +17,7 @@ import Testing
     @Test(arguments: [
         "", "/", "a/", "/a", "a//b", "a\nb", "a\r\nb", "a\u{0}", "a\u{7F}", "a\u{85}b", " a", "a ", "a/ b",
         String(repeating: "x", count: 256), String(repeating: "é", count: 128),
+        "e" + String(repeating: "\u{301}\u{323}", count: 1 << 18),
         Array(repeating: "a", count: 33).joined(separator: "/"),
     ]) func isRefused(_ text: String) {
         #expect(throws: StoreError.self) { try FolderName(text) }
