@@ -169,11 +169,13 @@ struct SearchPlan {
             )
         }
         let role = ASCII.lowercased(name)
+        // Names are stored composed; what is no name is the name of nothing.
+        let composed = (try? FolderName(name.span.repairedUTF8String())).map { Array($0.text.utf8) } ?? name
         return structured(
             "(m.folder IN (SELECT pk FROM store.folders WHERE account = ? AND (role = ? OR name = ?)))",
             account,
             SQLiteText(role),
-            SQLiteText(name)
+            SQLiteText(composed)
         )
     }
 

@@ -59,7 +59,8 @@ struct SearchRun: Sendable {
         defer { rows = found }
         try connection.forEach(built: sql, parameters) { row in
             let major = row.int64(0)
-            if found.count > limit, found.last?.major != major { return false }
+            // By dates the rows of one major come in order; by documents only the majors do.
+            if found.count > limit, order == .dates || found.last?.major != major { return false }
             found.append(Row(major: major, message: .init(key: row.key(1), id: try row.id(2))))
             return true
         }

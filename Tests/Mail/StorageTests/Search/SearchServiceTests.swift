@@ -152,6 +152,27 @@ import Wire
         }
     }
 
+    @Test func manyOfOneDateComeInPages() async throws {
+        let keys = try await fixture.add((0..<2000).map { _ in TestMessage(body: "word", flags: [.seen]) })
+        try await withService { service in
+            for text in ["is:read", "word is:read", "-nothing"] {
+                try await expect(service, text, pageSize: 300, finds: keys.reversed())
+            }
+        }
+    }
+
+    @Test func foldersAreFoundByTheirNamesInAnyForm() async throws {
+        let key = try await fixture.add(TestMessage(body: "x", folder: 1))
+        try await fixture.store.write { tx in
+            try tx.connection.run("UPDATE folders SET name = ?1, role = NULL WHERE pk = 2", "Entw\u{FC}rfe")
+        }
+        try await withService { service in
+            try await expect(service, "in:Entw\u{FC}rfe", finds: [key])
+            try await expect(service, "in:Entwu\u{308}rfe", finds: [key])
+            try await expect(service, "in:\"\u{FC}/\"", finds: [])
+        }
+    }
+
     @Test func anUnknownAccountIsNotFound() async throws {
         try await withService { service in
             let query = try SearchQuery(parsing: Array("word".utf8).span)
