@@ -28,6 +28,8 @@ package struct AddressParser {
     private var phrase: [UInt8] = []
     /// The same with its quotes, and blanks only between words: the candidate for a bare address.
     private var spec: [UInt8] = []
+    /// Whether there is an at sign in it: asked at each colon, of which there may be as many as octets.
+    private var specHasAt = false
     private var comment: [UInt8] = []
     private var angle: [UInt8]?
     private var group: String?
@@ -74,6 +76,7 @@ package struct AddressParser {
     private mutating func append(_ byte: UInt8) {
         phrase.append(byte)
         spec.append(byte)
+        if byte == ASCII.at { specHasAt = true }
     }
 
     private mutating func appendBlank() {
@@ -95,6 +98,7 @@ package struct AddressParser {
             return append(ASCII.quote)
         }
         spec.append(contentsOf: text[(index - 1)...next])
+        if content.contains(ASCII.at) { specHasAt = true }
         phrase.append(contentsOf: content)
         index = next + 1
     }
@@ -171,7 +175,7 @@ package struct AddressParser {
     }
 
     /// A colon ends the name of a group, unless we are in one already or it stands in something like `mailto:a@b`.
-    private var beginsGroup: Bool { !isInGroup && angle == nil && !spec.contains(ASCII.at) }
+    private var beginsGroup: Bool { !isInGroup && angle == nil && !specHasAt }
 
     private mutating func beginGroup() {
         let name = HeaderText.decode(phrase)
@@ -191,6 +195,7 @@ package struct AddressParser {
     private mutating func reset() {
         phrase.removeAll(keepingCapacity: true)
         spec.removeAll(keepingCapacity: true)
+        specHasAt = false
         comment.removeAll(keepingCapacity: true)
         angle = nil
     }

@@ -52,7 +52,7 @@ struct HeaderReader {
         let name = line[..<colon.name]
         let value = line[(colon.colon + 1)...].drop(while: ASCII.isBlank)
         fields.append(name: name, value: value)
-        if !hasContentType, name.count == 12 { hasContentType = fields.first("content-type") != nil }
+        if ASCII.equalsIgnoringCase(name, "Content-Type") { hasContentType = true }
         return .taken
     }
 

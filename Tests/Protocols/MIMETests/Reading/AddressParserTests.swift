@@ -77,6 +77,13 @@ import Testing
     ///
     /// Where they do not, comments beside a name are added to it there, routes and folds are kept in addresses, or
     /// blanks at the ends of a quoted name.
+    /// At each colon it matters whether an at sign came before: looking back each time would take hours.
+    @Test func aMillionColonsAreReadOnce() {
+        let colons = String(repeating: ":", count: 1_000_000)
+        #expect(parse("@" + colons).addresses.count <= 1)
+        #expect(parse("\"@\"" + colons).addresses.count <= 1)
+    }
+
     @Test(.enabled(if: TestData.root != nil)) func agreesWithAnotherReader() throws {
         let data = Data(try TestData.bytes("mime/mail-parser/header-fields/address.json"))
         let vectors = try JSONDecoder().decode([Vector].self, from: data)

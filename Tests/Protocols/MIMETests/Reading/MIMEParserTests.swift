@@ -399,6 +399,17 @@ import Wire
     }
 }
 
+extension MIMEParserTests {
+    /// Names as long as `Content-Type` are no reason to look through all the fields again.
+    @Test func manyFieldsAreReadOnce() {
+        let field = Array("X-Field-Name: x\r\n".utf8)
+        #expect(field.firstIndex(of: ASCII.colon) == 12)
+        let fields = Array(repeatElement(field, count: 9_999).joined())
+        let message = MIMEParser.parse(fields + Array("content-TYPE: text/html\r\n\r\nb".utf8))
+        #expect(message.parts.map(\.contentType.essence) == ["text/html"])
+    }
+}
+
 @Suite struct MIMELayoutTests {
     @Test func whatWasWrittenIsReadBack() {
         let layout = MIMEParser.parse(MIMEParserTests.octets(MIMEParserTests.nested)).layout()
