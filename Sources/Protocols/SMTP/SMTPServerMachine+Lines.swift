@@ -31,6 +31,11 @@ extension SMTPServerMachine {
         }
         guard searched >= maximum else { return .incomplete }
         verb = SMTPCommand.verb(of: input.bytes.extracting(0..<min(input.count, 16)))
+        if case .command = state, verb == .bdat {
+            // As with one that cannot be read: nobody knows how many octets behind it are no commands.
+            close(.lineTooLong, &output)
+            return .refused
+        }
         let endsInCR = input.bytes[searched - 1] == ASCII.cr
         input.consume(searched)
         searched = 0

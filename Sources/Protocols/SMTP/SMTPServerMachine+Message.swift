@@ -8,17 +8,18 @@ extension SMTPServerMachine {
     // MARK: DATA
 
     mutating func beginText(_ input: borrowing ByteBuffer, _ output: inout ByteBuffer) -> Action? {
+        // Text sent before 354 was sent by somebody who cannot know that it will be read as text: refused, it would be read
+        // as commands.
+        guard input.isEmpty else {
+            close(.unauthorizedPipelining, &output)
+            return nil
+        }
         if let reply = reasonAgainstMessage {
             refuse(reply, &output)
             return nil
         }
         guard transaction?.chunks == nil, !isMessageOpen else {
             refuse(.chunksBegun, &output)
-            return nil
-        }
-        // Text sent before 354 was sent by somebody who cannot know that it will be read as text.
-        guard input.isEmpty else {
-            close(.unauthorizedPipelining, &output)
             return nil
         }
         state = .deciding(.beginText)
@@ -100,7 +101,8 @@ extension SMTPServerMachine {
 
     private mutating func continueChunks(_ octets: UInt64, _ isLast: Bool) {
         guard let decoder = transaction?.chunks else { return }
-        if transaction?.refusal != nil { transaction?.refusal = .chunkOutOfPlace }
+        // What failed for now shall not look like a failure for good: a client may go by the last of its replies.
+        if let refusal = transaction?.refusal, refusal.code >= 500 { transaction?.refusal = .chunkOutOfPlace }
         state = .chunk(decoder, rest: octets, isLast: isLast)
     }
 
