@@ -135,7 +135,8 @@ package final class SubmissionAgent: Sendable {
             guard let named = complete.recipients else {
                 throw SubmissionError.unreadableHeader(field: "To, Cc or Bcc")
             }
-            recipients = try Self.check(named, authors: authors, of: account)
+            guard let senders = complete.senders else { throw SubmissionError.unreadableHeader(field: "Sender") }
+            recipients = try Self.check(named, authors: authors + senders, of: account)
             messageID = complete.messageID ?? messageID
             try spool.append(complete.completed(from: account.address, date: draft.date, messageID: messageID))
         }
@@ -176,7 +177,7 @@ package final class SubmissionAgent: Sendable {
         authors: [EmailAddress],
         of account: AccountRow
     ) throws(SubmissionError) -> [EmailAddress] {
-        if let stranger = authors.first(where: { !account.owns($0) }) { throw .foreignSender(stranger) }
+        if let stranger = authors.first(where: { !account.address.owns($0) }) { throw .foreignSender(stranger) }
         guard !recipients.isEmpty else { throw .noRecipients }
         guard recipients.count <= maximumRecipients else { throw .tooManyRecipients(limit: maximumRecipients) }
         return recipients
@@ -302,12 +303,5 @@ package final class SubmissionAgent: Sendable {
         trace.append(rfc5322: transaction.now)
         trace.appendLineEnd()
         return trace.array()
-    }
-}
-
-extension AccountRow {
-    /// Whether an address is this account's: its own, or that with a tag; local parts in any ASCII case.
-    package func owns(_ other: EmailAddress) -> Bool {
-        other.folded == address.folded || other.withoutTag?.folded == address.folded
     }
 }

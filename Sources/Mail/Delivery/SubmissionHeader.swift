@@ -14,6 +14,7 @@ package struct SubmissionHeader {
 
     package private(set) var isComplete = false
     private var from: [[UInt8]] = []
+    private var sender: [[UInt8]] = []
     /// The raw values of To, Cc and Bcc, in their order.
     private var destinations: [[UInt8]] = []
     /// Where the Bcc fields stand in `octets`.
@@ -96,6 +97,7 @@ package struct SubmissionHeader {
         guard let (name, value) = current else { return }
         current = nil
         if name.elementsEqual("from".utf8) { from.append(value) }
+        if name.elementsEqual("sender".utf8) { sender.append(value) }
         if name.elementsEqual("date".utf8) { hasDate = true }
         if name.elementsEqual("message-id".utf8), messageIDField == nil { messageIDField = value }
         let isBlind = name.elementsEqual("bcc".utf8)
@@ -106,9 +108,14 @@ package struct SubmissionHeader {
     // MARK: What it says
 
     /// The addresses in From; nil where it is there more than once, or is not a list of mailboxes.
-    package var authors: [EmailAddress]? {
-        guard from.count <= 1 else { return nil }
-        guard let field = from.first else { return [] }
+    package var authors: [EmailAddress]? { Self.addresses(ofOnly: from) }
+
+    /// The same of Sender, which names who sent it for the authors (RFC 5322 §3.6.2).
+    package var senders: [EmailAddress]? { Self.addresses(ofOnly: sender) }
+
+    private static func addresses(ofOnly fields: [[UInt8]]) -> [EmailAddress]? {
+        guard fields.count <= 1 else { return nil }
+        guard let field = fields.first else { return [] }
         guard let addresses = Self.addresses(field), !addresses.isEmpty else { return nil }
         return addresses
     }

@@ -93,7 +93,7 @@ final class SMTPReceiver: SMTPServerDelegate {
 
     func mail(_ mail: SMTPMail, _ session: SMTPSession) async -> SMTPVerdict {
         forget()
-        if let login, let sender = mail.reversePath, !login.owns(sender) {
+        if let login, let sender = mail.reversePath, !login.address.owns(sender) {
             return .refuse(SMTPReply(550, .init(5, 7, 1), "Sender address does not belong to the login"))
         }
         if let reply = reasonAgainstMail(of: mail.size) { return .refuse(reply) }
@@ -206,8 +206,11 @@ final class SMTPReceiver: SMTPServerDelegate {
         guard let authors = complete.authors else {
             return SMTPReply(550, .init(5, 6, 0), "From is not one list of addresses")
         }
-        guard authors.allSatisfy(login.owns) else {
+        guard authors.allSatisfy(login.address.owns) else {
             return SMTPReply(550, .init(5, 7, 1), "From does not belong to the login")
+        }
+        guard let senders = complete.senders, senders.allSatisfy(login.address.owns) else {
+            return SMTPReply(550, .init(5, 7, 1), "Sender does not belong to the login")
         }
         let date = Timestamp(milliseconds: context.store.clock.now())
         let sender = mail?.reversePath ?? login.address
@@ -334,11 +337,4 @@ extension SMTPReply {
     static let storeFailed = SMTPReply(451, .init(4, 3, 0), "Temporary failure, try again later")
     static let shuttingDown = SMTPReply(421, .init(4, 3, 2), "Shutting down, try again later")
     static let noPostmaster = SMTPReply(550, .init(5, 1, 1), "Nobody is postmaster here")
-}
-
-extension LoginRecord {
-    /// Whether an address is this login's: its own, or that with a tag; local parts in any ASCII case.
-    func owns(_ other: EmailAddress) -> Bool {
-        other.folded == address.folded || other.withoutTag?.folded == address.folded
-    }
 }

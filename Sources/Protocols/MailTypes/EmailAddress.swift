@@ -70,6 +70,11 @@ package struct EmailAddress: Hashable, Sendable {
         return try? EmailAddress(localPart: Array(localPart[..<plus]), domain: domain)
     }
 
+    /// Whether mail to `other` is this mailbox's: it is the same address, or that with a tag; local parts in any ASCII case.
+    package func owns(_ other: EmailAddress) -> Bool {
+        other.folded == folded || other.withoutTag?.folded == folded
+    }
+
     // MARK: Parsing
 
     /// The offset behind the last atom.

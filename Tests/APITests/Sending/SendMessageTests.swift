@@ -87,6 +87,15 @@ import Testing
                 json: #"{"from":"bob@example.com","to":"ann@example.com"}"#
             )
             #expect(answer.status == 403 && answer["code"] == "sender_not_allowed")
+            for header in ["From: bob@example.com", "From: ann@example.com\nSender: bob@example.com"] {
+                let finished = try server.send(
+                    "POST",
+                    "/v1/accounts/\(ann)/send",
+                    fields: [("Content-Type", "message/rfc822")],
+                    body: Array("\(header)\nTo: ann@example.com\n\nb\n".utf8)
+                )
+                #expect(finished.status == 403 && finished["code"] == "sender_not_allowed", "\(header)")
+            }
         }
     }
 

@@ -65,4 +65,10 @@ import Wire
     func anAuthorThatCannotBeReadIsNone(_ text: String) {
         #expect(read(text, chunk: 100).header.authors == nil)
     }
+
+    @Test func senderIsReadAsFromIs() {
+        #expect(read("From: a@b\n\n", chunk: 3).header.senders == [])
+        #expect(read("SENDER: X <a@b>\n\n", chunk: 3).header.senders?.map(\.description) == ["a@b"])
+        #expect(read("Sender: a@b\nSender: c@d\n\n", chunk: 3).header.senders == nil)
+    }
 }

@@ -118,6 +118,9 @@ import Transport
         ("From: \"ann@example.org\"\r\n <bob@example.org>\r\n\r\nb", "550 5.7.1"),
         ("From: undisclosed:;\r\n\r\nb", "550 5.6.0"),
         ("From: bob@example.org", "550 5.7.1"),
+        ("From: ann@example.org\r\nSender: Ann <ann+x@example.org>\r\n\r\nb", "250 2.0.0"),
+        ("From: ann@example.org\r\nSender: bob@example.org\r\n\r\nb", "550 5.7.1"),
+        ("Sender: ann@example.org\r\nsender: bob@example.org\r\n\r\nb", "550 5.7.1"),
         ("no header at all", "250 2.0.0"),
     ])
     func fromBelongsToTheLogin(_ message: String, _ expected: String) async throws {

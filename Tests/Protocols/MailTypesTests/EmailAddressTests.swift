@@ -79,6 +79,15 @@ import Testing
         #expect(EmailAddress("+x@b")?.withoutTag == nil)
     }
 
+    @Test(arguments: [
+        ("ANN@B.test", true), ("ann+x@b.test", true), ("Ann+X+y@b.test", true), ("bob@b.test", false),
+        ("ann@c.test", false), ("ann+x@c.test", false), ("\"ann\"@b.test", true), ("+ann@b.test", false),
+    ])
+    func ownsItselfAndItsTags(_ other: String, _ owns: Bool) throws {
+        let ann = try #require(EmailAddress("ann@b.test"))
+        #expect(ann.owns(try #require(EmailAddress(other))) == owns)
+    }
+
     private struct Vector: Decodable {
         let address: String
         let category: String
