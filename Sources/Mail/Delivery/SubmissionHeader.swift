@@ -11,6 +11,8 @@ package import Wire
 package struct SubmissionHeader {
     private var octets: [UInt8] = []
     private var lineStart = 0
+    /// Before this there is no line end that was not looked at.
+    private var scanned = 0
 
     package private(set) var isComplete = false
     private var from: [[UInt8]] = []
@@ -56,11 +58,10 @@ package struct SubmissionHeader {
         isComplete = true
     }
 
-    private func endOfLine() -> Int? {
-        var index = lineStart
-        while index < octets.count {
-            if octets[index] == ASCII.lf, index > lineStart, octets[index - 1] == ASCII.cr { return index }
-            index += 1
+    private mutating func endOfLine() -> Int? {
+        while scanned < octets.count {
+            defer { scanned += 1 }
+            if octets[scanned] == ASCII.lf, scanned > lineStart, octets[scanned - 1] == ASCII.cr { return scanned }
         }
         return nil
     }

@@ -71,4 +71,10 @@ import Wire
         #expect(read("SENDER: X <a@b>\n\n", chunk: 3).header.senders?.map(\.description) == ["a@b"])
         #expect(read("Sender: a@b\nSender: c@d\n\n", chunk: 3).header.senders == nil)
     }
+
+    /// Each octet is looked at once, however small the pieces are: else this would take hours.
+    @Test func aLongFieldMayComeOctetByOctet() throws {
+        let field = "Subject: " + String(repeating: "x", count: 300_000)
+        #expect(try completed(field + "\n\nb", chunk: 1).contains("\n\(field)\n"))
+    }
 }
