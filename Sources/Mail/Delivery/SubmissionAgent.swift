@@ -93,6 +93,8 @@ package final class SubmissionAgent: Sendable {
             case .stored(let reader): reader
             }
         var encoder = Base64LineEncoder()
+        // A message within the message goes in as it is, and stored mail has no line ends but CRLF.
+        var normaliser = LineEndNormaliser()
         var piece = ByteBuffer()
         var out = ByteBuffer()
         var offset: Int64 = 0
@@ -102,14 +104,15 @@ package final class SubmissionAgent: Sendable {
             offset = end
             if encoded {
                 encoder.encode(piece.bytes, into: &out)
-                try spool.append(out.bytes)
             } else {
-                try spool.append(piece.bytes)
+                normaliser.normalise(piece.bytes, into: &out)
             }
+            try spool.append(out.bytes)
             piece.removeAll()
             out.removeAll()
         }
         encoder.finish(into: &out)
+        normaliser.finish(into: &out)
         try spool.append(out.bytes)
     }
 

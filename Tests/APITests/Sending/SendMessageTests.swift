@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Accounts
 import JSON
 import Testing
 
@@ -130,6 +131,22 @@ import Testing
             )
             #expect(sent.status == 202, "\(sent.text)")
             #expect(try inbox(server, ann)["items", "0", "subject"] == "form")
+        }
+    }
+
+    /// An attached message goes in unencoded: its line ends must be mail's all the same.
+    @Test func anAttachedMessageHasNoLineEndsButCRLF() async throws {
+        try await withServer { server in
+            let ann = try server.account()
+            let body =
+                #"{"to":"ann@example.com","attachments":[{"filename":"m.eml","contentType":"message/rfc822","content":"QTogYgoKMQoyDTMNCi4KLg0KNA0="}]}"#
+            let shown = try server.send("POST", "/v1/accounts/\(ann)/send?dryRun=true", json: body)
+            #expect(
+                shown.status == 200 && shown.text.contains("A: b\r\n\r\n1\r\n2\r\n3\r\n.\r\n.\r\n4\r\n"),
+                "\(shown.text)"
+            )
+            let rest = shown.text.replacing("\r\n", with: "")
+            #expect(!rest.utf8.contains(10) && !rest.utf8.contains(13))
         }
     }
 
