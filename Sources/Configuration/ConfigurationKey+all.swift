@@ -30,7 +30,7 @@ extension ConfigurationKey {
         text(
             "postmaster",
             \.postmaster,
-            "The account's address that postmaster mail goes to; empty: of the oldest one at start",
+            "The account's address that postmaster mail goes to; empty: that of the oldest one",
             expected: "an address",
             accepts: { $0.isEmpty || $0.utf8.contains(ASCII.at) }
         ),

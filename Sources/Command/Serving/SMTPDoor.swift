@@ -9,7 +9,6 @@ internal import Runtime
 internal import SMTP
 internal import SMTPSessions
 internal import Sockets
-internal import Storage
 internal import TLS
 internal import Transport
 
@@ -21,7 +20,7 @@ final class SMTPDoor: Sendable {
     private let foundation: Server.Foundation
     private let listeners = Lock<[Listener]>([])
 
-    init(_ foundation: Server.Foundation, tls: TLSServerContext?) async throws {
+    init(_ foundation: Server.Foundation, tls: TLSServerContext?) throws {
         self.foundation = foundation
         let settings = foundation.settings
         var limits = PasswordAuthenticator.Configuration()
@@ -33,7 +32,7 @@ final class SMTPDoor: Sendable {
             pool: foundation.workers
         )
         service = SMTPService(
-            try await Self.configuration(settings, foundation.store),
+            try Self.configuration(settings),
             store: foundation.store,
             passwords: passwords,
             reader: foundation.intake,
@@ -68,10 +67,10 @@ final class SMTPDoor: Sendable {
         return listener
     }
 
-    private static func configuration(_ settings: Settings, _ store: Store) async throws -> SMTPReceiverConfiguration {
+    private static func configuration(_ settings: Settings) throws -> SMTPReceiverConfiguration {
         var configuration = SMTPReceiverConfiguration(hostName: try settings.ownDomain())
         configuration.domains = try settings.configuredDomains()
-        configuration.postmaster = try await postmaster(settings, store)
+        configuration.postmaster = try postmaster(settings)
         configuration.limits = settings.smtpLimits
         configuration.patience = settings.smtpPatience
         configuration.maximumConnections = settings.smtp.sessions
@@ -80,14 +79,12 @@ final class SMTPDoor: Sendable {
         return configuration
     }
 
-    /// The one that is set, or else the oldest account's.
-    private static func postmaster(_ settings: Settings, _ store: Store) async throws -> EmailAddress? {
-        guard settings.postmaster.isEmpty else {
-            guard let address = EmailAddress(settings.postmaster) else {
-                throw Server.Failure(description: "postmaster: \(settings.postmaster) is no address")
-            }
-            return address
+    /// The one that is set; nil is the oldest account's.
+    private static func postmaster(_ settings: Settings) throws -> EmailAddress? {
+        guard !settings.postmaster.isEmpty else { return nil }
+        guard let address = EmailAddress(settings.postmaster) else {
+            throw Server.Failure(description: "postmaster: \(settings.postmaster) is no address")
         }
-        return try await store.read { try $0.accounts.list(after: nil, limit: 1).first?.address }
+        return address
     }
 }

@@ -181,7 +181,7 @@ final class Server: Sendable {
                 ready.https = try listen(settings.listeners.https, "listeners.https", &opened) {
                     try http.listen(at: $0, tls: tls, "https")
                 }
-                let door = try await SMTPDoor(foundation, tls: tls)
+                let door = try SMTPDoor(foundation, tls: tls)
                 smtp = door
                 ready.smtp = try listen(settings.listeners.smtp, "listeners.smtp", &opened) {
                     try door.listen(at: $0, .exchange, "smtp")

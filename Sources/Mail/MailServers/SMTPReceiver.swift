@@ -118,9 +118,8 @@ final class SMTPReceiver: SMTPServerDelegate {
 
     func recipient(_ rcpt: SMTPRcpt, _ session: SMTPSession) async -> SMTPVerdict {
         do {
-            guard let address = addressee(rcpt) else { return .refuse(.noPostmaster) }
-            guard let account = try await account(for: address), account.kind == .local else {
-                return .refuse(try await refusal(of: address))
+            guard let account = try await account(for: rcpt), account.kind == .local else {
+                return .refuse(try await refusal(of: rcpt))
             }
             guard !account.isSuspended else {
                 return .refuse(SMTPReply(550, .init(5, 2, 1), "Mailbox disabled"))
@@ -128,44 +127,58 @@ final class SMTPReceiver: SMTPServerDelegate {
             if let quota = account.quota, account.used + Int64(clamping: mail?.size ?? 0) > quota {
                 return .refuse(SMTPReply(452, .init(4, 2, 2), "Mailbox full"))
             }
-            accept(address, account.id)
+            accept(rcpt, account)
             return .accept()
         } catch {
             return verdict(on: error)
         }
     }
 
-    private func accept(_ address: EmailAddress, _ account: AccountID) {
+    private func accept(_ rcpt: SMTPRcpt, _ account: AccountRow) {
         recipientCount += 1
-        onlyRecipient = recipientCount == 1 ? address : nil
-        if !recipients.contains(account) { recipients.append(account) }
+        onlyRecipient = recipientCount == 1 ? rcpt.address ?? account.address : nil
+        if !recipients.contains(account.id) { recipients.append(account.id) }
     }
 
-    /// The address a recipient stands for; nil for a postmaster nobody was named to be.
-    private func addressee(_ rcpt: SMTPRcpt) -> EmailAddress? {
-        switch rcpt.path {
-        case .postmaster: context.configuration.postmaster
-        case .mailbox(let address): address
-        }
-    }
-
-    private func account(for address: EmailAddress) async throws -> AccountRow? {
+    private func account(for rcpt: SMTPRcpt) async throws -> AccountRow? {
+        let address = rcpt.address
         let isTagged = context.configuration.deliversTagged
-        let isPostmaster = ASCII.equalsIgnoringCase(address.localPart, "postmaster")
-        let postmaster = isPostmaster ? context.configuration.postmaster : nil
-        let isOurs = postmaster == nil ? false : try await context.domains.contains(address.domain)
+        let isPostmaster = try await isPostmasterHere(address)
+        let named = context.configuration.postmaster
         return try await context.store.read { snapshot in
-            if let account = try snapshot.accounts.find(address: address) { return account }
-            if isTagged, let untagged = address.withoutTag, let account = try snapshot.accounts.find(address: untagged)
-            {
-                return account
+            if let address {
+                if let account = try snapshot.accounts.find(address: address) { return account }
+                if isTagged, let untagged = address.withoutTag,
+                    let account = try snapshot.accounts.find(address: untagged)
+                {
+                    return account
+                }
             }
-            guard isOurs, let postmaster else { return nil }
-            return try snapshot.accounts.find(address: postmaster)
+            return isPostmaster ? try Self.postmaster(named, snapshot) : nil
         }
     }
 
-    private func refusal(of address: EmailAddress) async throws -> SMTPReply {
+    /// Whether it is `Postmaster` without a domain, or of a domain of ours.
+    private func isPostmasterHere(_ address: EmailAddress?) async throws -> Bool {
+        guard let address else { return true }
+        guard ASCII.equalsIgnoringCase(address.localPart, "postmaster") else { return false }
+        return try await context.domains.contains(address.domain)
+    }
+
+    /// The account that was named, or else the oldest local one: a server must know its postmaster (RFC 5321 §4.5.1).
+    private static func postmaster(_ named: EmailAddress?, _ snapshot: Snapshot) throws -> AccountRow? {
+        if let named { return try snapshot.accounts.find(address: named) }
+        var after: AccountKey?
+        while true {
+            let accounts = try snapshot.accounts.list(after: after, limit: 100)
+            if let oldest = accounts.first(where: { $0.kind == .local }) { return oldest }
+            guard let last = accounts.last else { return nil }
+            after = last.key
+        }
+    }
+
+    private func refusal(of rcpt: SMTPRcpt) async throws -> SMTPReply {
+        guard let address = rcpt.address else { return .noPostmaster }
         if try await context.domains.contains(address.domain) {
             return SMTPReply(550, .init(5, 1, 1), "No such user here")
         }
@@ -328,6 +341,16 @@ extension SMTPVerdict {
         switch self {
         case .accept: false
         case .refuse(let reply), .close(let reply): reply.code >= 500
+        }
+    }
+}
+
+extension SMTPRcpt {
+    /// Nil for `Postmaster` without a domain.
+    fileprivate var address: EmailAddress? {
+        switch path {
+        case .postmaster: nil
+        case .mailbox(let address): address
         }
     }
 }

@@ -11,7 +11,7 @@ package struct SMTPReceiverConfiguration: Sendable {
     package var hostName: Domain
     /// Domains that are ours even where no account has an address in them yet.
     package var domains: Set<Domain> = []
-    /// Who gets mail for `postmaster`; nil refuses it.
+    /// Who gets mail for `postmaster`; nil is the oldest local account.
     package var postmaster: EmailAddress?
     /// Whether `user+tag@domain` reaches `user@domain`.
     package var deliversTagged = true

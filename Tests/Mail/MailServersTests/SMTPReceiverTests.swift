@@ -45,7 +45,7 @@ import Transport
             _ = try await client.command("MAIL FROM:<x@example.net>")
             var replies: [String] = []
             for address in [
-                "a@elsewhere.example", "ann@example.org@elsewhere.example", "nobody@example.org", "postmaster",
+                "a@elsewhere.example", "ann@example.org@elsewhere.example", "nobody@example.org",
                 "ann%elsewhere.example@example.org", "@example.org:a@elsewhere.example",
             ] {
                 replies.append(try await client.command("RCPT TO:<\(address)>"))
@@ -54,7 +54,7 @@ import Transport
         }
         #expect(
             replies.map { String($0.prefix(9)) } == [
-                "550 5.7.1", "501 5.1.3", "550 5.1.1", "550 5.1.1", "550 5.1.1", "550 5.7.1",
+                "550 5.7.1", "501 5.1.3", "550 5.1.1", "550 5.1.1", "550 5.7.1",
             ]
         )
     }
@@ -74,6 +74,24 @@ import Transport
         }
         #expect(replies.map { String($0.prefix(3)) } == ["250", "250", "550", "354", "250"])
         #expect(try await server.inbox(of: server.bob).count == 1)
+    }
+
+    @Test func postmasterIsTheOldestAccountWhereNobodyWasNamed() async throws {
+        let server = try await MailServerUnderTest()
+        for address in ["Postmaster", "postMASTER@example.org"] {
+            let reply = try await server.client(of: server.exchange) { client in
+                _ = try await client.reply()
+                _ = try await client.command("HELO c")
+                _ = try await client.command("MAIL FROM:<>")
+                #expect(try await client.command("RCPT TO:<postmaster@elsewhere.example>").hasPrefix("550 5.7.1"))
+                #expect(try await client.command("RCPT TO:<\(address)>").hasPrefix("250 2.1.5"))
+                _ = try await client.command("DATA")
+                return try await client.command("Subject: x\r\n.")
+            }
+            #expect(reply.hasPrefix("250 "))
+        }
+        let inbox = try await server.inbox(of: server.ann)
+        #expect(inbox.count == 2 && inbox[0].trace.contains("for <ann@example.org>"))
     }
 
     @Test func submissionNeedsTLSAndALoginAndItsOwnSender() async throws {
