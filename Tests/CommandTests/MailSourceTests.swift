@@ -2,6 +2,7 @@
 
 import Files
 import Foundation
+import Glibc
 import Testing
 
 @testable import Command
@@ -59,6 +60,30 @@ import Testing
         try put("sub/a.eml", "A: 1\n\n")
         try FileManager.default.createSymbolicLink(atPath: "\(root)/sub/up", withDestinationPath: "..")
         #expect(try messages().count == 1)
+    }
+
+    /// One entry that nobody can read is no reason to leave the others; a pipe would be waited for without end.
+    @Test func whatCannotBeReadIsSaidAndTheRestIsTaken() throws {
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try put("a.eml", "A: 1\n\n")
+        try put("z.eml", "Z: 1\n\n")
+        try FileManager.default.createSymbolicLink(atPath: "\(root)/gone", withDestinationPath: "nowhere")
+        #expect(mkfifo("\(root)/pipe", 0o600) == 0)
+        for name in ["box/cur", "box/new"] { try Files.makeDirectories("\(root)/\(name)") }
+        #expect(mkfifo("\(root)/box/new/1.M1.host", 0o600) == 0)
+        try put("box/cur/2.M2.host:2,", "B: 1\n\n")
+        var keys: [String] = []
+        var unreadable: [String] = []
+        for source in try MailSource.found(at: root) {
+            try source.forEach(limit: 1000) { item in
+                switch item {
+                case .message(let message): keys.append(message.key)
+                case .unreadable(let failure): unreadable.append(failure.key)
+                }
+            }
+        }
+        #expect(keys == ["a.eml", "z.eml", "2.M2.host"])
+        #expect(unreadable == ["gone"])
     }
 
     @Test func whatIsTooLargeIsSaid() throws {

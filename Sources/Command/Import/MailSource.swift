@@ -33,29 +33,39 @@ enum MailSource: Equatable {
     /// What lies at `path`, in the order in which it is taken: a file by its first octets, a Maildir by its `cur` and
     /// `new`.
     ///
-    /// Symbolic links to directories below `path` are not followed, so that a circle of them has an end.
+    /// Symbolic links to directories below `path` are not followed, so that a circle of them has an end; pipes, sockets
+    /// and devices are left out. What cannot be looked at is among what was found, and said to be unreadable in its turn.
     static func found(at path: String) throws(FileError) -> [MailSource] {
-        guard try Files.status(path).isDirectory else { return [try file(path, folder: "", key: lastName(path))] }
+        guard try Files.status(path).isDirectory else { return [file(path, folder: "", key: lastName(path))] }
+        _ = try Files.list(path)
         var found: [MailSource] = []
         var waiting: [(path: String, folder: String)] = [(path, "")]
         while let (directory, folder) = waiting.popLast() {
-            let names = try Files.list(directory).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            guard let names = sortedNames(directory) else {
+                found.append(.message(path: directory, folder: folder, key: directory, flags: [], isMaildir: false))
+                continue
+            }
             let isMaildir = names.contains("cur") && names.contains("new")
-            if isMaildir { found += try maildir(directory, folder: folder) }
+            if isMaildir { found += maildir(directory, folder: folder) }
             var below: [(path: String, folder: String)] = []
             for name in names where !isMaildir || name.utf8.first == ASCII.dot && name.utf8.count > 1 {
                 let entry = "\(directory)/\(name)"
-                if try Files.status(entry).isDirectory {
-                    if try !Files.isSymbolicLink(entry) {
+                let status = try? Files.status(entry)
+                if status?.isDirectory == true {
+                    if (try? Files.isSymbolicLink(entry)) == false {
                         below.append((entry, subfolder(name, of: folder, isMaildir)))
                     }
-                } else if !isMaildir, name.utf8.first != ASCII.dot {
-                    found.append(try file(entry, folder: folder, key: name))
+                } else if !isMaildir, name.utf8.first != ASCII.dot, status?.isRegular != false {
+                    found.append(file(entry, folder: folder, key: name))
                 }
             }
             waiting += below.reversed()
         }
         return found
+    }
+
+    private static func sortedNames(_ directory: String) -> [String]? {
+        (try? Files.list(directory))?.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Maildir++ writes `Archive/2025` as a directory `.Archive.2025` beside `cur`.
@@ -68,28 +78,25 @@ enum MailSource: Equatable {
         path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    private static func file(_ path: String, folder: String, key: String) throws(FileError) -> MailSource {
-        let start = try File(path, .read).read(at: 0, count: 5)
+    private static func file(_ path: String, folder: String, key: String) -> MailSource {
+        let start = try? File(path, .read).read(at: 0, count: 5)
         return start == Array("From ".utf8)
             ? .mbox(path: path, folder: folder)
             : .message(path: path, folder: folder, key: key, flags: [], isMaildir: false)
     }
 
-    private static func maildir(_ path: String, folder: String) throws(FileError) -> [MailSource] {
+    private static func maildir(_ path: String, folder: String) -> [MailSource] {
         var found: [MailSource] = []
-        for part in ["cur", "new"] {
-            let names = try Files.list("\(path)/\(part)").sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        for directory in ["\(path)/cur", "\(path)/new"] {
+            guard let names = sortedNames(directory) else {
+                found.append(.message(path: directory, folder: folder, key: directory, flags: [], isMaildir: true))
+                continue
+            }
             for name in names where name.utf8.first != ASCII.dot {
+                let file = "\(directory)/\(name)"
+                guard (try? Files.status(file))?.isRegular != false else { continue }
                 let (unique, flags) = maildirName(name)
-                found.append(
-                    .message(
-                        path: "\(path)/\(part)/\(name)",
-                        folder: folder,
-                        key: unique,
-                        flags: flags,
-                        isMaildir: true
-                    )
-                )
+                found.append(.message(path: file, folder: folder, key: unique, flags: flags, isMaildir: true))
             }
         }
         return found

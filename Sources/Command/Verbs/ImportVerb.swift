@@ -81,7 +81,8 @@ struct ImportRun {
 
     private mutating func put(_ item: ImportItem, _ source: String, _ journal: ImportJournal) throws {
         switch item {
-        case .unreadable(let failure): fail("\(source), \(failure.key): \(failure.reason)")
+        case .unreadable(let failure):
+            fail(source.isEmpty ? "\(failure.key): \(failure.reason)" : "\(source), \(failure.key): \(failure.reason)")
         case .message(let message):
             let name = journal.name(of: message, in: source)
             guard !journal.contains(name) else {

@@ -81,12 +81,29 @@ package enum Files {
         return names
     }
 
-    /// Octets in a file, and when it was last changed (milliseconds since 1970).
-    package static func status(_ path: String) throws(FileError) -> (size: Int64, modified: Int64, isDirectory: Bool) {
+    /// What is known of a file, behind symbolic links, without opening it.
+    package struct Status: Sendable {
+        /// Octets.
+        package let size: Int64
+        /// When it was last changed, in milliseconds since 1970.
+        package let modified: Int64
+        package let isDirectory: Bool
+        /// Neither a directory nor a pipe, a socket or a device.
+        package let isRegular: Bool
+    }
+
+    /// The corresponding C function is `stat`.
+    package static func status(_ path: String) throws(FileError) -> Status {
         var status = stat()
         _ = try retrying("stat") { stat(path, &status) }
         let modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
-        return (Int64(status.st_size), modified, status.st_mode & S_IFMT == S_IFDIR)
+        let type = status.st_mode & S_IFMT
+        return Status(
+            size: Int64(status.st_size),
+            modified: modified,
+            isDirectory: type == S_IFDIR,
+            isRegular: type == S_IFREG
+        )
     }
 
     /// The absolute path without `.`, `..` and symbolic links.
