@@ -20,6 +20,8 @@ struct BulkChange: Sendable {
         var matched = 0
         var changed = 0
         var hasMore = false
+        /// Why nothing was looked for, and so nothing changed.
+        var notice: String?
     }
 
     /// Finds what matches and has `change` do its work on a few of them at a time; `change` says how many it changed, or
@@ -29,6 +31,8 @@ struct BulkChange: Sendable {
         dryRun: @escaping @Sendable (Snapshot, AccountRow, [MessageKey]) throws -> Int,
         change: @escaping @Sendable (Transaction, AccountRow, [MessageKey]) throws -> Int
     ) async throws -> Outcome {
+        // A list may guess what somebody meant to find; what changes or deletes may not.
+        if let problem = listing.problem { return Outcome(notice: "\(problem) Nothing was changed.") }
         let (keys, hasMore) = try await keys(api)
         var outcome = Outcome(matched: keys.count, hasMore: hasMore)
         let (account, caller) = (account, caller)
@@ -82,7 +86,7 @@ struct BulkChange: Sendable {
 }
 
 extension Call {
-    /// `{"matched":…,"changed":…,"remaining":…,"dryRun":…}`.
+    /// `{"matched":…,"changed":…,"remaining":…,"dryRun":…}`, and `notice` where there is one.
     func respond(_ outcome: BulkChange.Outcome, isDryRun: Bool) async throws {
         try await respond { writer in
             writer.beginObject()
@@ -94,6 +98,10 @@ extension Call {
             writer.bool(outcome.hasMore)
             writer.key("dryRun")
             writer.bool(isDryRun)
+            if let notice = outcome.notice {
+                writer.key("notice")
+                writer.string(notice)
+            }
             writer.endObject()
         }
     }

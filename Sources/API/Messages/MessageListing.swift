@@ -14,12 +14,27 @@ struct MessageListing: Sendable {
     /// Words to be found.
     private struct SearchText: Sendable {
         var query = SearchQuery()
-        /// Why `q` was taken as plain words.
-        var notice: String?
+        /// What was not understood, and what a list makes of it.
+        var problem: String?
+        var consequence = "Nothing is found."
+        /// Whether there is nothing to look for in some of them.
+        var findsNothing = false
+
+        /// Adds words that must all be there; where there are none, nothing is found, for no condition would find everything.
+        mutating func require(_ words: [[UInt8]], in field: SearchQuery.Field = .anywhere) {
+            for word in words { query.require(.phrase(SearchQuery.Phrase(word, in: field))) }
+            guard words.isEmpty else { return }
+            query.require(.flagged([]), negated: true)
+            findsNothing = true
+        }
     }
 
-    /// Why `q` was not taken as it was meant; nil when it was, or there is none.
-    var notice: String? { text?.notice }
+    /// What was not understood of the words to be found, in a sentence; nil where all was.
+    var problem: String? { text?.problem }
+    /// The same for a list, and what was made of it.
+    var notice: String? {
+        text.flatMap { text in text.problem.map { "\($0) \(text.consequence)" } }
+    }
     var needsSearch: Bool { text != nil }
     var hasFolder: Bool { folder != nil }
 
@@ -40,7 +55,10 @@ struct MessageListing: Sendable {
         for (field, words) in fields {
             guard let words else { continue }
             var text = text ?? SearchText()
-            for word in Self.words(words) { text.query.require(.phrase(SearchQuery.Phrase(word, in: field))) }
+            text.require(Self.words(words), in: field)
+            if text.findsNothing, text.problem == nil {
+                text.problem = "There is no letter or digit to look for in \"\(field.rawValue)\"."
+            }
             self.text = text
         }
     }
@@ -50,17 +68,16 @@ struct MessageListing: Sendable {
         do {
             return SearchText(query: try SearchQuery(parsing: words.span))
         } catch {
-            var text = SearchText(notice: "\(error) The query was taken as plain words.")
-            for word in Self.words(words).prefix(SearchQuery.maximumTerms) {
-                text.query.require(.phrase(SearchQuery.Phrase(word)))
-            }
+            var text = SearchText(problem: "\(error)", consequence: "The query was taken as plain words.")
+            text.require(Array(Self.words(words).prefix(SearchQuery.maximumTerms)))
             return text
         }
     }
 
-    /// Runs of letters, digits and what is beyond ASCII.
+    /// Runs of letters, digits and what is beyond ASCII, as far as they can be looked for.
     private static func words(_ text: [UInt8]) -> [[UInt8]] {
         text.split { !ASCII.isAlphanumeric($0) && $0 < 0x80 }.map { Array($0) }
+            .filter { SearchWords.isSearchable($0.span) }
     }
 
     /// The folder asked for; nil where none or `all` is.

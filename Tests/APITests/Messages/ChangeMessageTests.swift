@@ -144,4 +144,24 @@ import Testing
             #expect(try server.send("DELETE", messages).status == 400)
         }
     }
+
+    /// Words that are none, or a query that is not well-formed, must not widen what is deleted or changed.
+    @Test(arguments: ["from=%21%21%21", "subject=%20", "q=(", "q=form%3Abob", "q=%22Letter", "to=%C2%BF"])
+    func whatIsNotUnderstoodChangesNothing(_ query: String) async throws {
+        try await withServer { server in
+            let (account, messages) = try server.mailbox()
+            for number in 0..<3 { try server.append(Letters.plain(number), to: account) }
+            let target = "\(messages)?folder=inbox&\(query)"
+            for dryRun in ["&dryRun=true", ""] {
+                let deleted = try server.send("DELETE", target + dryRun)
+                let changed = try server.send("PATCH", target + dryRun, json: #"{"flags":{"add":["seen"]}}"#)
+                for answer in [deleted, changed] {
+                    #expect(answer.status == 200 && answer.int("matched") == 0 && answer.int("changed") == 0)
+                    #expect(answer["notice"]?.isEmpty == false, "\(answer.text)")
+                }
+            }
+            let folder = try server.send("GET", "/v1/accounts/\(account)/folders/inbox")
+            #expect(folder.int("messages") == 3 && folder.int("unread") == 3)
+        }
+    }
 }

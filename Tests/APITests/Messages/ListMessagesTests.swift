@@ -56,6 +56,18 @@ import Testing
         }
     }
 
+    @Test func aFilterWithoutWordsFindsNothing() async throws {
+        try await withServer { server in
+            let (account, messages) = try server.mailbox()
+            try server.append(Letters.plain(1), to: account)
+            for filter in ["from=%21%21%21", "to=%20", "subject=%C2%BF"] {
+                let answer = try server.send("GET", "\(messages)?\(filter)")
+                #expect(answer.status == 200 && answer.count("items") == 0, "\(filter): \(answer.text)")
+                #expect(answer["notice"]?.contains("Nothing is found") == true)
+            }
+        }
+    }
+
     @Test func aQueryThatIsNoneIsTakenAsWords() async throws {
         try await withServer { server in
             let (_, messages) = try server.mailbox()
