@@ -82,6 +82,8 @@ private struct PartSource: ~Copyable {
     private let reader: MessageReader
     private let part: MIMELayout.Part
     private var stream: PartStream?
+    /// What the stream gave and was not asked for yet: a decoder may hold octets back and give them with its next piece.
+    private var held = ByteBuffer()
 
     init(reader: MessageReader, part: MIMELayout.Part) {
         self.reader = reader
@@ -90,11 +92,10 @@ private struct PartSource: ~Copyable {
 
     mutating func read(_ range: Range<Int64>, into buffer: inout ByteBuffer) async throws -> Int {
         if stream == nil { stream = reader.content(of: part, range: range.lowerBound..<part.decodedSize) }
-        var piece = ByteBuffer()
-        let count = try await stream?.read(into: &piece) ?? 0
-        // The stream gives what it has; what lies behind the range asked for is not sent.
-        let wanted = min(count, range.count)
-        buffer.append(piece.bytes.extracting(0..<wanted))
+        if held.isEmpty { _ = try await stream?.read(into: &held) }
+        let wanted = min(held.count, range.count)
+        buffer.append(held.bytes.extracting(0..<wanted))
+        held.consume(wanted)
         return wanted
     }
 }
