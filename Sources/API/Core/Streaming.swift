@@ -24,7 +24,8 @@ extension Call {
         response.fields.add("Accept-Ranges", "bytes")
         let total = UInt64(max(length, 0))
         var range = 0..<max(length, 0)
-        switch ByteRange(exchange.fields, length: total, tag: tag) {
+        // RFC 9110 §14.2: ranges are for GET; HEAD says what the whole would be.
+        switch exchange.method == .get ? ByteRange(exchange.fields, length: total, tag: tag) : .whole {
         case .whole: break
         case .part(let part):
             range = Int64(part.lowerBound)..<Int64(part.upperBound)

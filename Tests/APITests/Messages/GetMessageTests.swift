@@ -108,6 +108,9 @@ extension String {
             #expect(none.status == 416 && none.field("content-range") == "bytes */\(whole.body.count)")
             let head = try server.send("HEAD", "\(messages)/\(id)/raw")
             #expect(head.status == 200 && head.field("content-length") == "\(whole.body.count)")
+            // Ranges are for GET (RFC 9110 §14.2).
+            let headOfPart = try server.send("HEAD", "\(messages)/\(id)/raw", fields: [("Range", "bytes=0-0")])
+            #expect(headOfPart.status == 200 && headOfPart.field("content-length") == "\(whole.body.count)")
             #expect(try server.send("GET", "\(messages)/\(id)/raw", fields: [("If-None-Match", tag)]).status == 304)
         }
     }
