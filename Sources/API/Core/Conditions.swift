@@ -13,13 +13,13 @@ extension Preconditions {
 extension Call {
     /// Judges the conditions of a read.
     ///
-    /// False when it was answered with 304; throws 412.
-    func proceeds(tag: EntityTag) async throws -> Bool {
+    /// False when it was answered with 304, with `fields` beside the tag; throws 412.
+    func proceeds(tag: EntityTag, _ fields: HTTPFields = HTTPFields()) async throws -> Bool {
         switch try Preconditions(exchange.fields).evaluate(exchange.method, tag: tag) {
         case .proceed: return true
         case .failed: throw APIProblem.notModifiable
         case .notModified:
-            var response = HTTPResponse(.notModified)
+            var response = HTTPResponse(.notModified, fields: fields)
             try response.fields.add("ETag", tag.fieldValue)
             try await exchange.respond(response)
             return false

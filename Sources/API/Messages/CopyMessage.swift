@@ -2,7 +2,6 @@
 
 import Accounts
 import HTTP
-import HTTPServer
 import JSON
 import Storage
 
@@ -14,19 +13,13 @@ enum CopyMessage {
         "/v1/accounts/{account}/messages/{message}/copy",
         scope: .write
     ) { call in
-        try call.refuseParameters()
-        let (account, message, caller) = (call.account, call.message, call.caller)
-        let conditions = try Preconditions(call.exchange.fields)
-        _ = try await call.store.read { snapshot in
-            try message.row(in: snapshot, of: try account.resolve(in: snapshot, for: caller))
-        }
-        let target = try await call.decodeBody { $0.require("folder")?.folderReference() }
-        let copy = try await call.store.write { transaction in
-            let account = try account.resolve(in: transaction, for: caller)
-            let row = try message.row(in: transaction, of: account)
-            try conditions.check(MessageJSON.tag(modseq: row.modseq))
+        let copy = try await call.change({ $0.require("folder")?.folderReference() }) {
+            target,
+            message,
+            account,
+            transaction in
             let folder = try target.resolve(in: transaction, of: account, member: "folder")
-            return try ShownMessage(try transaction.messages.copy(row, to: folder), in: transaction)
+            return try transaction.messages.copy(message, to: folder)
         }
         try await call.respond(.created, copy)
     }

@@ -21,7 +21,7 @@ enum DeleteMessage {
         try await call.store.write { transaction in
             let account = try account.resolve(in: transaction, for: caller)
             let row = try message.row(in: transaction, of: account)
-            try conditions.check(MessageJSON.tag(modseq: row.modseq))
+            try conditions.check(MessageJSON.tag(row))
             try deletion.resolve(in: transaction, of: account).apply(to: row, transaction)
         }
         try await call.respondNoContent()

@@ -24,24 +24,33 @@ enum GetMessage {
         var query = call.query
         let fields = MessageFields.read(&query)
         guard let choice = AcceptNegotiation.choose(among: offers, call.exchange.fields) else {
-            throw APIProblem(
+            var problem = APIProblem(
                 .notAcceptable,
                 "not_acceptable",
                 "A message is JSON, message/rfc822, text/plain or text/html."
             )
+            problem.fields.add("Vary", "Accept")
+            throw problem
         }
         guard choice == 0 else {
             let message = try await call.storedMessage()
             try query.finish()
             switch choice {
-            case 1: return try await GetRawMessage.respond(call, message)
-            case 2: return try await GetMessageText.respond(call, message)
-            default: return try await GetMessageHTML.respond(call, message)
+            case 1: return try await GetRawMessage.respond(call, message, varying)
+            case 2: return try await GetMessageText.respond(call, message, varying)
+            default: return try await GetMessageHTML.respond(call, message, varying)
             }
         }
         let found = try await find(call, fields ?? .all)
         try query.finish()
         try await respond(call, found, fields ?? .all)
+    }
+
+    /// What every answer has whose form was chosen by `Accept` (RFC 9110 §12.5.5).
+    private static var varying: HTTPFields {
+        var fields = HTTPFields()
+        fields.add("Vary", "Accept")
+        return fields
     }
 
     /// A message, and its JSON as far as the columns go.
@@ -74,8 +83,8 @@ enum GetMessage {
     private static func respond(_ call: Call, _ found: consuming Found, _ fields: MessageFields) async throws {
         let (message, reader) = (found.message, found.reader)
         var writer = found.writer
-        let tag = MessageJSON.tag(modseq: message.modseq)
-        guard try await call.proceeds(tag: tag) else { return }
+        let tag = MessageJSON.tag(message.id, modseq: message.modseq)
+        guard try await call.proceeds(tag: tag, varying) else { return }
         if let reader {
             let text = try await reader.text(limit: maximumTextOctets)
             let html = try await reader.html(limit: maximumTextOctets)
@@ -86,9 +95,8 @@ enum GetMessage {
             writer.bool(message.isQuarantined)
         }
         writer.endObject()
-        var answer = HTTPFields()
+        var answer = varying
         try answer.add("ETag", tag.fieldValue)
-        answer.add("Vary", "Accept")
         try await call.respond(json: writer.finish(), fields: answer)
     }
 

@@ -18,12 +18,12 @@ enum GetMessageHTML {
         try await respond(call, message)
     }
 
-    static func respond(_ call: Call, _ message: StoredMessage) async throws {
+    static func respond(_ call: Call, _ message: StoredMessage, _ fields: HTTPFields = HTTPFields()) async throws {
         let tag = message.partTag("h", "html")
-        guard try await call.proceeds(tag: tag) else { return }
+        guard try await call.proceeds(tag: tag, fields) else { return }
         guard let html = try await message.reader(call.store).html(limit: GetMessageText.maximumOctets) else {
             throw APIProblem(.notFound, "no_html", "The message has no HTML.")
         }
-        try await call.respond("text/html; charset=utf-8", html, tag: tag, policy: Sandbox.htmlPolicy)
+        try await call.respond("text/html; charset=utf-8", html, tag: tag, policy: Sandbox.htmlPolicy, fields)
     }
 }

@@ -23,13 +23,13 @@ enum GetMessageText {
     /// The most octets of text or HTML that are decoded for one answer.
     static let maximumOctets = 16 << 20
 
-    static func respond(_ call: Call, _ message: StoredMessage) async throws {
+    static func respond(_ call: Call, _ message: StoredMessage, _ fields: HTTPFields = HTTPFields()) async throws {
         let tag = message.partTag("t", "text")
-        guard try await call.proceeds(tag: tag) else { return }
+        guard try await call.proceeds(tag: tag, fields) else { return }
         guard let text = try await message.reader(call.store).text(limit: maximumOctets) else {
             throw APIProblem(.notFound, "no_text", "The message has no text.")
         }
-        try await call.respond("text/plain; charset=utf-8", text, tag: tag, policy: Sandbox.policy)
+        try await call.respond("text/plain; charset=utf-8", text, tag: tag, policy: Sandbox.policy, fields)
     }
 }
 
@@ -39,9 +39,10 @@ extension Call {
         _ contentType: StaticString,
         _ text: MessageReader.Text,
         tag: EntityTag,
-        policy: StaticString
+        policy: StaticString,
+        _ fields: HTTPFields
     ) async throws {
-        var response = HTTPResponse(.ok, contentType: contentType)
+        var response = HTTPResponse(.ok, contentType: contentType, fields: fields)
         try response.fields.add("ETag", tag.fieldValue)
         response.fields.add("Content-Security-Policy", policy)
         try await exchange.respond(response, body: ByteBuffer(text.octets))

@@ -18,11 +18,11 @@ enum GetRawMessage {
         try await respond(call, message)
     }
 
-    static func respond(_ call: Call, _ message: StoredMessage) async throws {
-        guard try await call.proceeds(tag: message.octetsTag) else { return }
+    static func respond(_ call: Call, _ message: StoredMessage, _ varying: HTTPFields = HTTPFields()) async throws {
+        guard try await call.proceeds(tag: message.octetsTag, varying) else { return }
         let (body, store) = (try await message.openBody(call.store), call.store)
         let front = Int64(message.trace.count)
-        var fields = HTTPFields()
+        var fields = varying
         fields.add("Content-Security-Policy", Sandbox.policy)
         try fields.add("Content-Disposition", HTTP.ContentDisposition.attachment("\(message.id).eml"))
         try await call.respond(

@@ -9,7 +9,11 @@ import Wire
 /// A message as the API shows it: the placement's columns and the stored summary, copied.
 enum MessageJSON {
     /// Of this state of the placement.
-    static func tag(modseq: UInt64) -> EntityTag { EntityTag("m\(modseq)".utf8) }
+    ///
+    /// With its id: messages changed together have one MODSEQ, and `latest` may be another one tomorrow.
+    static func tag(_ id: PlacementID, modseq: UInt64) -> EntityTag { EntityTag("\(id).\(modseq)".utf8) }
+
+    static func tag(_ message: MessageRow) -> EntityTag { tag(message.id, modseq: message.modseq) }
 
     /// Writes what a list shows, as an object.
     static func write(

@@ -3,6 +3,7 @@
 import Accounts
 import HTTP
 import HTTPServer
+import JSON
 import Storage
 import Wire
 
@@ -14,21 +15,10 @@ enum UpdateMessage {
         "/v1/accounts/{account}/messages/{message}",
         scope: .write
     ) { call in
-        try call.refuseParameters()
-        let (account, message, caller) = (call.account, call.message, call.caller)
-        let conditions = try Preconditions(call.exchange.fields)
-        _ = try await call.store.read { snapshot in
-            try message.row(in: snapshot, of: try account.resolve(in: snapshot, for: caller))
+        let changed = try await call.change(MessageChange.read) { change, message, account, transaction in
+            try change.resolve(in: transaction, of: account).apply(to: message, transaction)
         }
-        let change = try await call.decodeBody(MessageChange.read)
-        let shown = try await call.store.write { transaction in
-            let account = try account.resolve(in: transaction, for: caller)
-            let row = try message.row(in: transaction, of: account)
-            try conditions.check(MessageJSON.tag(modseq: row.modseq))
-            let changed = try change.resolve(in: transaction, of: account).apply(to: row, transaction)
-            return try ShownMessage(changed, in: transaction)
-        }
-        try await call.respond(.ok, shown)
+        try await call.respond(.ok, changed)
     }
 }
 
@@ -44,10 +34,33 @@ struct ShownMessage: Sendable {
 }
 
 extension Call {
+    /// Has `change` do what the body asks, as `read` reads it, to the message that the path names, if that is still as the
+    /// request's conditions say; what `change` gave, with its JSON.
+    ///
+    /// A message that is not there is said before anything that is wrong with the body.
+    func change<Body: Sendable>(
+        _ read: (inout JSONObjectReader) -> Body?,
+        _ change: @escaping @Sendable (Body, MessageRow, AccountRow, Transaction) throws -> MessageRow
+    ) async throws -> ShownMessage {
+        try refuseParameters()
+        let (account, message, caller) = (account, message, caller)
+        let conditions = try Preconditions(exchange.fields)
+        _ = try await store.read { snapshot in
+            try message.row(in: snapshot, of: try account.resolve(in: snapshot, for: caller))
+        }
+        let body = try await decodeBody(read)
+        return try await store.write { transaction in
+            let account = try account.resolve(in: transaction, for: caller)
+            let row = try message.row(in: transaction, of: account)
+            try conditions.check(MessageJSON.tag(row))
+            return try ShownMessage(try change(body, row, account, transaction), in: transaction)
+        }
+    }
+
     /// Answers with the message and its `ETag`; for one that was made, with its `Location`.
     func respond(_ status: HTTPStatus, _ message: ShownMessage) async throws {
         var fields = HTTPFields()
-        try fields.add("ETag", MessageJSON.tag(modseq: message.row.modseq).fieldValue)
+        try fields.add("ETag", MessageJSON.tag(message.row).fieldValue)
         if status == .created { try fields.add("Location", try location(below: "messages", "\(message.row.id)")) }
         try await respond(status, json: ByteBuffer(message.json), fields: fields)
     }

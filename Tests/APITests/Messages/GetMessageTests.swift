@@ -35,11 +35,19 @@ import Testing
             let answer = try server.send("GET", "\(messages)/latest", fields: [("Accept", accept)])
             #expect(answer.status == 200)
             #expect(answer.field("content-type") == type)
+            #expect(answer.field("vary") == "Accept")
+            let tag = try #require(answer.field("etag"))
+            let same = try server.send(
+                "GET",
+                "\(messages)/latest",
+                fields: [("Accept", accept), ("If-None-Match", tag)]
+            )
+            #expect(same.status == 304 && same.field("vary") == "Accept")
             if type != "application/json" {
                 #expect(answer.field("content-security-policy")?.contains("sandbox") == true)
             }
             let none = try server.send("GET", "\(messages)/latest", fields: [("Accept", "image/png")])
-            #expect(none.status == 406)
+            #expect(none.status == 406 && none.field("vary") == "Accept")
         }
     }
 
@@ -65,6 +73,24 @@ import Testing
             #expect(same.status == 304 && same.body.isEmpty)
             #expect(try server.send("PATCH", "\(messages)/\(id)", json: #"{"flags":{"add":["seen"]}}"#).status == 200)
             #expect(try server.send("GET", "\(messages)/\(id)", fields: [("If-None-Match", tag)]).status == 200)
+        }
+    }
+
+    /// What was changed together has one MODSEQ; the newest message may be another one meanwhile.
+    @Test func etagTellsMessagesApart() async throws {
+        try await withServer { server in
+            let (account, messages) = try server.mailbox()
+            let older = try #require(try server.append(Letters.plain(1), to: account)["id"])
+            let newer = try #require(try server.append(Letters.plain(2), to: account)["id"])
+            let all = "\(messages)?folder=inbox"
+            #expect(try server.send("PATCH", all, json: #"{"flags":{"add":["seen"]}}"#).int("changed") == 2)
+            let shown = try server.send("GET", "\(messages)/latest")
+            let tag = try #require(shown.field("etag"))
+            #expect(shown["id"] == newer)
+            #expect(try server.send("DELETE", "\(messages)/\(newer)?permanent=true").status == 204)
+            let next = try server.send("GET", "\(messages)/latest", fields: [("If-None-Match", tag)])
+            #expect(next.status == 200 && next["id"] == older)
+            #expect(try server.send("DELETE", "\(messages)/latest", fields: [("If-Match", tag)]).status == 412)
         }
     }
 
