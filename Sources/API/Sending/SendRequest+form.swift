@@ -43,16 +43,13 @@ extension SendRequest {
 
 /// Collects the parts of a form.
 private struct FormReader: ~Copyable {
-    private enum Content {
-        case field([UInt8])
-        case file(Spool)
-    }
-
     private let api: API
     private var request = SendRequest()
     private var fingerprint = RequestFingerprint()
     private var part: MultipartPart?
-    private var content = Content.field([])
+    /// Takes the part's octets where it is a file; else `field` does.
+    private var file: Spool?
+    private var field: [UInt8] = []
     private var fieldOctets = 0
     private var files = 0
     private var errors: [FieldProblem] = []
@@ -68,38 +65,32 @@ private struct FormReader: ~Copyable {
 
     mutating func begin(_ part: MultipartPart) throws {
         self.part = part
-        content = part.name == "attachment" ? .file(api.spool()) : .field([])
+        file = part.name == "attachment" ? api.spool() : nil
+        field.removeAll()
     }
 
     mutating func add(_ octets: Span<UInt8>) throws {
-        switch content {
-        case .file(let spool): try spool.append(octets)
-        case .field(let held):
-            fieldOctets += octets.count
-            guard fieldOctets <= SendRequest.maximumFormOctets else {
-                throw APIProblem(.contentTooLarge, "too_large", "Without attachments the form may have at most 4 MiB.")
-            }
-            // Let go of the one reference, so that appending does not copy.
-            content = .field([])
-            content = .field(held + octets.array())
+        if let file { return try file.append(octets) }
+        fieldOctets += octets.count
+        guard fieldOctets <= SendRequest.maximumFormOctets else {
+            throw APIProblem(.contentTooLarge, "too_large", "Without attachments the form may have at most 4 MiB.")
         }
+        field.append(octets)
     }
 
     mutating func end() async throws {
         guard let part else { return }
         self.part = nil
         fingerprint.add(Array(part.name.utf8))
-        switch content {
-        case .file(let spool):
-            let body = try await spool.finish()
-            fingerprint.add(Array((part.filename ?? "").utf8))
-            fingerprint.add(part.contentType ?? [])
-            fingerprint.add(body.hash.octets)
-            attach(part, body)
-        case .field(let value):
-            fingerprint.add(value)
-            take(part.name, value)
+        guard let file else {
+            fingerprint.add(field)
+            return take(part.name, field)
         }
+        let body = try await file.finish()
+        fingerprint.add(Array((part.filename ?? "").utf8))
+        fingerprint.add(part.contentType ?? [])
+        fingerprint.add(body.hash.octets)
+        attach(part, body)
     }
 
     consuming func finish() throws -> (request: SendRequest, fingerprint: [UInt8]) {
@@ -115,7 +106,9 @@ private struct FormReader: ~Copyable {
 
     private mutating func attach(_ part: MultipartPart, _ body: SpooledBody) {
         files += 1
-        guard files <= 100 else { return fail("attachment", "too_long", "may come at most 100 times") }
+        guard files <= SendRequest.maximumAttachments else {
+            return fail("attachment", "too_long", "may come at most \(SendRequest.maximumAttachments) times")
+        }
         let name = part.filename ?? ""
         guard name.unicodeScalars.count <= 200, !name.utf8.contains(where: ASCII.isControl) else {
             return fail(

@@ -57,7 +57,8 @@ extension SendRequest {
         request.reference = reader.take("reference")?.referral()
         request.headers = reader.take("headers")?.elements(maximum: 50)?.compactMap { $0.header() } ?? []
         request.attachments =
-            reader.take("attachments")?.elements(maximum: 100)?.compactMap { $0.attachment(contents) } ?? []
+            reader.take("attachments")?.elements(maximum: maximumAttachments)?.compactMap { $0.attachment(contents) }
+            ?? []
         request.savesToSent = reader.take("saveToSent")?.bool() ?? true
         return request
     }
@@ -83,6 +84,13 @@ private struct StreamedContents {
 
     mutating func take(_ pieces: [JSONStreamedPiece]) async throws {
         for piece in pieces {
+            guard finished.count < SendRequest.maximumAttachments else {
+                throw APIProblem.invalidField(
+                    "/attachments",
+                    "too_long",
+                    "must have at most \(SendRequest.maximumAttachments) elements"
+                )
+            }
             let spool = self.spool ?? api.spool()
             self.spool = spool
             var octets = ByteBuffer()

@@ -8,6 +8,8 @@ import Storage
 
 /// What a caller wants sent, whatever form it came in: JSON or a form.
 struct SendRequest: Sendable {
+    static let maximumAttachments = 100
+
     var from: Mailbox?
     var replyTo: [Mailbox] = []
     var to: [Mailbox] = []

@@ -134,6 +134,24 @@ import Testing
         }
     }
 
+    /// A value comes in as many pieces as it has lines: copying what is there for each would take hours.
+    @Test func aFieldOfManyLinesIsTaken() async throws {
+        try await withServer { server in
+            let ann = try server.account()
+            let body =
+                "--X\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\nann@example.com\r\n"
+                + "--X\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n"
+                + String(repeating: "\r\n", count: 500_000) + "end\r\n--X--\r\n"
+            let sent = try server.send(
+                "POST",
+                "/v1/accounts/\(ann)/send",
+                fields: [("Content-Type", "multipart/form-data; boundary=X")],
+                body: Array(body.utf8)
+            )
+            #expect(sent.status == 202, "\(sent.text)")
+        }
+    }
+
     /// An attached message goes in unencoded: its line ends must be mail's all the same.
     @Test func anAttachedMessageHasNoLineEndsButCRLF() async throws {
         try await withServer { server in
@@ -147,6 +165,24 @@ import Testing
             )
             let rest = shown.text.replacing("\r\n", with: "")
             #expect(!rest.utf8.contains(10) && !rest.utf8.contains(13))
+        }
+    }
+
+    @Test func attachmentsAreCountedAsTheyCome() async throws {
+        try await withServer { server in
+            let ann = try server.account()
+            func send(_ count: Int) throws -> TestResponse {
+                let one = #"{"filename":"a","content":"YQ=="}"#
+                let all = repeatElement(one, count: count).joined(separator: ",")
+                return try server.send(
+                    "POST",
+                    "/v1/accounts/\(ann)/send",
+                    json: #"{"to":"ann@example.com","text":"t","attachments":[\#(all)]}"#
+                )
+            }
+            #expect(try send(100).status == 202)
+            let refused = try send(101)
+            #expect(refused.status == 422 && refused["errors", "0", "pointer"] == "/attachments")
         }
     }
 
