@@ -17,6 +17,8 @@ struct Caller: Sendable {
     /// Of operations that need no token.
     static let anybody = Caller(grant: nil)
 
+    func allows(_ scope: TokenScopes) -> Bool { grant?.allows(scope) ?? false }
+
     func mayTouch(_ account: AccountID) -> Bool { grant?.allows(account) ?? false }
 
     /// The only accounts it may touch; nil for all.

@@ -40,6 +40,13 @@ enum SendMessage {
         key: (scope: [UInt8], key: [UInt8])?
     ) async throws {
         let incoming = try await read(call, account)
+        if case .draft(let request) = incoming.content, request.reference != nil, !call.caller.allows(.read) {
+            throw APIProblem(
+                .forbidden,
+                "insufficient_scope",
+                "Whoever answers or forwards a message must be allowed to read."
+            )
+        }
         var fingerprint = RequestFingerprint()
         fingerprint.add(incoming.fingerprint)
         fingerprint.add(options.isPartial ? [1] : [0])

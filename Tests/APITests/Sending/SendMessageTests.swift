@@ -168,6 +168,26 @@ import Testing
         }
     }
 
+    @Test func whoeverMayOnlySendCannotReadByForwarding() async throws {
+        try await withServer { server in
+            let ann = try server.account()
+            let id = try #require(try server.append(Letters.plain(1), to: ann)["id"])
+            func forward(_ scopes: TokenScopes) async throws -> Int {
+                try server.client.send(
+                    "POST",
+                    "/v1/accounts/\(ann)/send?dryRun=true",
+                    token: try await server.token(TokenDraft(name: "t", scopes: scopes)),
+                    fields: [("Content-Type", "application/json")],
+                    body: Array(
+                        #"{"to":"ann@example.com","reference":{"message":"\#(id)","action":"forward"},"text":"t"}"#.utf8
+                    )
+                ).status
+            }
+            #expect(try await forward(.send) == 403)
+            #expect(try await forward([.send, .read]) == 200)
+        }
+    }
+
     @Test func attachmentsAreCountedAsTheyCome() async throws {
         try await withServer { server in
             let ann = try server.account()
