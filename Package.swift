@@ -152,8 +152,8 @@ let product: [Target] = [
         "API",
         in: ".",
         [
-            "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
+            "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
+            "HTTP", "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -250,7 +250,7 @@ let suites: [Target] = [
         "API",
         in: ".",
         [
-            "EmbeddedFiles", "Runtime", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
+            "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
             "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
             .product(name: "Yams", package: "Yams"),
         ]

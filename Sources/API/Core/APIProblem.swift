@@ -2,6 +2,7 @@
 
 import Accounts
 import Delivery
+import Files
 import HTTP
 import JSON
 import MIME
@@ -107,6 +108,7 @@ struct APIProblem: Error, Sendable {
         case let error as DraftError: self.init(draft: error)
         case let error as BodyTooLarge:
             self.init(.contentTooLarge, "too_large", "The message may have at most \(error.limit) octets.")
+        case let error as FileError where error.isDiskFull: self.init(store: .diskFull)
         case is BlockingPool.Refused: self = .unavailable("busy", "Too much is waiting.")
         default: return nil
         }
