@@ -135,6 +135,11 @@ let mail: [Target] = [
         ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
     ),
     module(
+        "Webhooks",
+        in: "Mail",
+        ["Runtime", "Sockets", "WebClient", "Crypto", "Wire", "MailTypes", "Metrics", "Storage", "Accounts", logging]
+    ),
+    module(
         "MailServers",
         in: "Mail",
         [
@@ -153,7 +158,7 @@ let product: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
-            "HTTP", "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
+            "HTTP", "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -164,7 +169,7 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Delivery", "MailServers", "API", "Configuration",
+            "Accounts", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -243,6 +248,11 @@ let suites: [Target] = [
             "Intake", "Accounts", logging,
         ]
     ),
+    tests(
+        "Webhooks",
+        in: "Mail",
+        ["Runtime", "Sockets", "Crypto", "Wire", "JSON", "MailTypes", "Metrics", "Storage", "Accounts", logging]
+    ),
     tests("Metrics", in: ".", ["Wire"]),
     tests("Configuration", in: ".", ["Wire"]),
     tests("Command", in: ".", ["Runtime", "Files", "Metrics", "Wire", "JSON", "Configuration", logging]),
@@ -251,7 +261,7 @@ let suites: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", logging,
+            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", "Crypto", logging,
             .product(name: "Yams", package: "Yams"),
         ]
     ),

@@ -6,7 +6,7 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + resolver + egress + log + threads
+        general + listeners + tls + http + smtp + limits + mime + events + webhooks + resolver + egress + log + threads
         + passwords + shutdown + metrics + testing
 
     package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
@@ -43,6 +43,13 @@ extension ConfigurationKey {
                 octets.count == 56 && octets.starts(with: Array("pst_".utf8))
                     && octets.dropFirst(4).allSatisfy { ASCII.isLower($0) || (0x32...0x37).contains($0) }
             }
+        ),
+        secret(
+            "secret",
+            \.secret,
+            "The key of what is encrypted in the store; without it one is made in secret.key",
+            expected: "32 octets in base64, 44 characters",
+            accepts: { octets in Base64.decode(octets.span).map { $0.count == 32 } ?? false }
         ),
     ]
 
@@ -273,6 +280,32 @@ extension ConfigurationKey {
             1...3600,
             "Between the comments of a stream on which nothing happens"
         ),
+    ]
+
+    private static let webhooks: [Self] = [
+        integers(
+            "webhooks.retrySeconds",
+            \.webhooks.retrySeconds,
+            0...2_592_000,
+            count: 0...50,
+            "From each failed attempt to the next; an event that failed once more than these has run out"
+        ),
+        integer(
+            "webhooks.probeSeconds",
+            \.webhooks.probeSeconds,
+            1...86_400,
+            "From an attempt to the next at an endpoint that is down, whatever the schedule says"
+        ),
+        integer("webhooks.timeoutSeconds", \.webhooks.timeoutSeconds, 1...300, "For a request and its answer"),
+        integer("webhooks.answerOctets", \.webhooks.answerOctets, 1024...16_777_216, "Of an answer that are read"),
+        integer("webhooks.concurrency", \.webhooks.concurrency, 1...256, "Requests under way to one endpoint"),
+        integer(
+            "webhooks.totalConcurrency",
+            \.webhooks.totalConcurrency,
+            1...10_000,
+            "Requests under way to all endpoints, besides one for each"
+        ),
+        integer("webhooks.endpoints", \.webhooks.endpoints, 0...10_000, "Webhooks there may be"),
     ]
 
     private static let log: [Self] = [

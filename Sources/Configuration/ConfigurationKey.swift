@@ -88,6 +88,28 @@ package struct ConfigurationKey: Sendable {
         }
     }
 
+    static func integers(
+        _ name: String,
+        _ path: any WritableKeyPath<Settings, [Int]> & Sendable,
+        _ range: ClosedRange<Int>,
+        count: ClosedRange<Int>,
+        _ summary: String
+    ) -> Self {
+        let expected =
+            "a list of \(count.lowerBound) to \(count.upperBound) numbers from \(range.lowerBound) to \(range.upperBound)"
+        return Self(name: name, summary: summary, isSecret: false, isReloadable: false) {
+            raw,
+            settings throws(RawValue.Mismatch) in
+            let numbers = try raw.items().map { StrictInteger.decimal($0.utf8, maximum: UInt64(range.upperBound)) }
+            let integers = numbers.compactMap { $0.map { Int($0) } }
+            guard integers.count == numbers.count, count.contains(integers.count), integers.allSatisfy(range.contains)
+            else { throw RawValue.Mismatch(expected: expected) }
+            settings[keyPath: path] = integers
+        } show: {
+            "[" + $0[keyPath: path].map(String.init).joined(separator: ", ") + "]"
+        }
+    }
+
     static func truth(
         _ name: String,
         _ path: any WritableKeyPath<Settings, Bool> & Sendable,

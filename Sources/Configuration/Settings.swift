@@ -16,6 +16,8 @@ package struct Settings: Sendable {
     package var postmaster = ""
     /// The admin token to start with; without it one is made.
     package var adminToken: Secret?
+    /// What the secrets in the store are encrypted with; without it a key is made in the data directory.
+    package var secret: Secret?
 
     package var listeners = Listeners()
     package var tls = TLS()
@@ -26,6 +28,7 @@ package struct Settings: Sendable {
     package var egress = Egress()
     package var mime = MIME()
     package var events = Events()
+    package var webhooks = Webhooks()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -123,6 +126,22 @@ package struct Settings: Sendable {
         package var streamsPerToken = 100
         /// How long a stream says nothing when there is nothing to say.
         package var keepAliveSeconds = 15
+    }
+
+    package struct Webhooks: Sendable, Equatable {
+        /// From each failed attempt to the next; after the last an event has run out.
+        package var retrySeconds = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400, 86_400]
+        /// How soon after an attempt an endpoint that is down is tried again, whatever the schedule says.
+        package var probeSeconds = 300
+        /// For a request, from looking up the name to the end of the answer.
+        package var timeoutSeconds = 20
+        /// Octets of an answer that are read.
+        package var answerOctets = 65_536
+        /// Requests under way to one endpoint.
+        package var concurrency = 8
+        /// Requests under way to all endpoints, besides one for each.
+        package var totalConcurrency = 256
+        package var endpoints = 100
     }
 
     package struct Log: Sendable, Equatable {

@@ -11,6 +11,7 @@ package import Metrics
 package import Runtime
 package import Sockets
 package import Storage
+package import Webhooks
 import Wire
 
 /// The HTTP API: every operation of `openapi.yaml`, answered from the store.
@@ -20,6 +21,7 @@ package final class API: HTTPApplication {
     let tokens: TokenAuthenticator
     let intake: Intake
     let submissions: SubmissionAgent
+    let webhooks: WebhookDispatcher
     let idempotentRequests = IdempotentRequests()
     let eventWaiters: EventWaiters
     /// Tells ``eventWaiters`` of commits as long as the API is there.
@@ -40,6 +42,7 @@ package final class API: HTTPApplication {
     /// - Parameters:
     ///   - intake: where uploaded messages come in.
     ///   - submissions: where messages to be sent go.
+    ///   - webhooks: what sends events to their receivers.
     ///   - workers: threads for what takes long, such as deriving keys from passwords.
     ///   - metrics: what `/metrics` shows; the API counts there too.
     package init(
@@ -48,6 +51,7 @@ package final class API: HTTPApplication {
         tokens: TokenAuthenticator,
         intake: Intake,
         submissions: SubmissionAgent,
+        webhooks: WebhookDispatcher,
         metrics: MetricsRegistry,
         workers: BlockingPool,
         configuration: APIConfiguration = APIConfiguration(),
@@ -59,6 +63,7 @@ package final class API: HTTPApplication {
         self.tokens = tokens
         self.intake = intake
         self.submissions = submissions
+        self.webhooks = webhooks
         self.metrics = metrics
         tokenThrottle = TokenThrottle(clock: clock)
         authenticationAttempts = metrics.counters(

@@ -10,6 +10,7 @@ internal import Runtime
 internal import Sockets
 internal import TLS
 internal import Transport
+internal import Webhooks
 
 /// The API over HTTP: on TCP for the world, and on the unix socket for our own user and root.
 final class HTTPDoor: Sendable {
@@ -21,7 +22,7 @@ final class HTTPDoor: Sendable {
     private let local: HTTPServer
     private let listeners = Lock<[Listener]>([])
 
-    init(_ foundation: Server.Foundation) throws {
+    init(_ foundation: Server.Foundation, webhooks: WebhookDispatcher) throws {
         self.foundation = foundation
         metrics = HTTPMetrics(foundation.metrics)
         let (draining, settings, store) = (foundation.draining, foundation.settings, foundation.store)
@@ -38,6 +39,7 @@ final class HTTPDoor: Sendable {
             tokens: foundation.tokens,
             intake: foundation.intake,
             submissions: submissions,
+            webhooks: webhooks,
             metrics: foundation.metrics,
             workers: foundation.workers,
             configuration: settings.apiConfiguration(isDraining: { draining.isSet }, doors: foundation.doors),

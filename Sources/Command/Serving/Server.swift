@@ -14,6 +14,7 @@ internal import Storage
 internal import Synchronization
 internal import TLS
 internal import Transport
+internal import Webhooks
 
 /// Everything that runs while Postern serves: started from the store upwards, stopped the other way round.
 final class Server: Sendable {
@@ -40,6 +41,7 @@ final class Server: Sendable {
     private let tls: TLSServerContext?
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
+    private let webhooks: WebhookDispatcher
     private let listeners: [Listener]
     private let draining: DrainFlag
     private let housekeeping: [Task<Void, Never>]
@@ -55,6 +57,7 @@ final class Server: Sendable {
     private init(
         _ foundation: Foundation,
         _ doors: (http: HTTPDoor, smtp: SMTPDoor?, listeners: [Listener], ready: ReadyLine),
+        _ webhooks: WebhookDispatcher,
         tls: TLSServerContext?
     ) {
         settings = foundation.settings
@@ -66,6 +69,7 @@ final class Server: Sendable {
         draining = foundation.draining
         logger = foundation.logs.logger("server")
         self.tls = tls
+        self.webhooks = webhooks
         (http, smtp, listeners, ready) = doors
         let sweeping = Housekeeping.start(
             foundation.store,
@@ -168,9 +172,10 @@ final class Server: Sendable {
             clock: foundation.clock
         )
         let tls = scope == .everything ? try Certificate.context(settings, logger: foundation.logs.logger("tls")) : nil
+        let webhooks = try await WebhookService.make(foundation)
         var opened: [Listener] = []
         do {
-            let http = try HTTPDoor(foundation)
+            let http = try HTTPDoor(foundation, webhooks: webhooks)
             var smtp: SMTPDoor?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
@@ -193,7 +198,8 @@ final class Server: Sendable {
                     try door.listen(at: $0, .submissions, "submissions")
                 }
             }
-            return Server(foundation, (http, smtp, opened, ready), tls: tls)
+            if scope == .everything { try await webhooks.start() }
+            return Server(foundation, (http, smtp, opened, ready), webhooks, tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -264,6 +270,7 @@ final class Server: Sendable {
             logger.warning("some connections were cut off", metadata: ["after_s": "\(settings.shutdown.drainSeconds)"])
         }
         for task in housekeeping { task.cancel() }
+        Blocking.run(on: loop) { [webhooks] in await webhooks.stop() }
         Blocking.run(on: loop) { [outgoing] in await outgoing.stop() }
         workers.stop()
         search.stop()

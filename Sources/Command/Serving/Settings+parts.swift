@@ -16,6 +16,7 @@ internal import SMTPSessions
 internal import Storage
 internal import Transport
 internal import WebClient
+internal import Webhooks
 
 /// What the parts are told, from what the operator set.
 extension Settings {
@@ -126,6 +127,17 @@ extension Settings {
 
     /// From so many sessions on a listener is impatient.
     var smtpOverload: Int { max(1, smtp.sessions * 4 / 5) }
+
+    var webhookLimits: WebhookLimits {
+        var limits = WebhookLimits()
+        limits.schedule = RetrySchedule(seconds: webhooks.retrySeconds)
+        limits.probeMilliseconds = Int64(webhooks.probeSeconds) * 1000
+        limits.concurrency = webhooks.concurrency
+        limits.totalConcurrency = webhooks.totalConcurrency
+        limits.endpoints = webhooks.endpoints
+        limits.clockRate = testing.enabled ? testing.clockRate : 1
+        return limits
+    }
 
     func apiConfiguration(isDraining: @escaping @Sendable () -> Bool, doors: OpenDoors) -> APIConfiguration {
         var configuration = APIConfiguration()

@@ -58,8 +58,8 @@ import Yams
 
     @Test func theTypesOfEventsAreTheDocuments() throws {
         let hooks = try #require(try document()["webhooks"] as? [String: Any])
-        let written = Set(EventType.allCases).subtracting(Self.unwritten).map(\.rawValue)
-        #expect(hooks.keys.sorted() == written.sorted())
+        let written = Set(Set(EventType.allCases).subtracting(Self.unwritten).map(\.rawValue))
+        #expect(Set(hooks.keys) == written.union(["webhook.test"]))
         let components = try #require(try document()["components"] as? [String: Any])
         let schemas = try #require(components["schemas"] as? [String: [String: Any]])
         let groups = Set(written.map { "\($0.split(separator: ".")[0]).*" })

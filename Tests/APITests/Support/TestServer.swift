@@ -14,6 +14,7 @@ import Sockets
 import Storage
 import Testing
 import Transport
+import Webhooks
 import Wire
 
 @testable import API
@@ -25,6 +26,9 @@ final class TestServer: Sendable {
     let tokens: TokenAuthenticator
     let api: API
     let client: TestClient
+    let webhooks: WebhookDispatcher
+    /// Gets what webhooks send, and answers as the test says.
+    let receiver = TestReceiver()
     /// A token that may do everything.
     let admin: String
     private let directory: URL
@@ -32,6 +36,7 @@ final class TestServer: Sendable {
     private let listener: Listener
 
     init(_ configure: (inout APIConfiguration) -> Void = { _ in }) async throws {
+        loops = try EventLoopGroup(count: 1)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("postern-api-\(UUID().uuidString)")
         var logger = Logger(label: "test")
         logger.logLevel = .error
@@ -52,6 +57,22 @@ final class TestServer: Sendable {
             hostname: hostname,
             messageOctets: 64 << 20
         )
+        let webhooks = WebhookDispatcher(
+            WebhookParts(
+                store: store,
+                search: search,
+                vault: WebhookVault(SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))),
+                transport: receiver,
+                bodies: WebhookBodies(store: store),
+                limits: Self.webhookLimits,
+                metrics: metrics,
+                clock: clock,
+                logger: logger
+            ),
+            loops: loops.loops
+        )
+        try await webhooks.start()
+        self.webhooks = webhooks
         var configuration = APIConfiguration()
         configuration.passwordRounds = 4096
         configure(&configuration)
@@ -61,6 +82,7 @@ final class TestServer: Sendable {
             tokens: tokens,
             intake: intake,
             submissions: submissions,
+            webhooks: webhooks,
             metrics: metrics,
             workers: BlockingPool(name: "work", threads: 1),
             configuration: configuration,
@@ -75,13 +97,22 @@ final class TestServer: Sendable {
             clock: clock,
             logger: logger
         )
-        loops = try EventLoopGroup(count: 1)
         listener = try Listener.bind(.loopback(port: 0), loops: loops.loops) { await server.serve($0) }
         client = TestClient(port: listener.localAddress.port ?? 0)
     }
 
+    /// Everything is tried again at once.
+    private static var webhookLimits: WebhookLimits {
+        var limits = WebhookLimits()
+        limits.schedule = RetrySchedule(seconds: [0, 0])
+        limits.gatherMilliseconds = 1
+        limits.endpoints = 5
+        return limits
+    }
+
     func stop() async {
         await listener.stopAccepting()
+        await webhooks.stop()
         search.stop()
         store.close()
         try? FileManager.default.removeItem(at: directory)

@@ -159,5 +159,37 @@ enum Schema {
                 (SELECT max(pk) FROM events), 0)
             WHERE coalesce((SELECT min(seq) FROM events WHERE account = accounts.pk), seq + 1) > 1;
         """,
+        """
+        CREATE TABLE webhooks (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            -- The ids of the accounts that its maker might touch, 10 octets each; NULL for all.
+            scope BLOB, name TEXT NOT NULL, url TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+            -- What it wants: words with spaces between them, ids, and a search; what is empty or NULL excludes nothing.
+            types TEXT NOT NULL, accounts BLOB NOT NULL, folders BLOB NOT NULL, query TEXT,
+            payload TEXT NOT NULL, is_ordered INTEGER NOT NULL, signatures INTEGER NOT NULL,
+            -- Encrypted; their names in the clear.
+            headers BLOB, header_names TEXT NOT NULL,
+            -- The pk of the last event that is settled, and of the last whose loss was reported.
+            cursor INTEGER NOT NULL, reported INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,
+            version INTEGER NOT NULL DEFAULT 1, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+            last_success INTEGER, last_failure INTEGER
+        ) STRICT;
+        CREATE TABLE webhook_secrets (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, webhook INTEGER NOT NULL REFERENCES webhooks ON DELETE CASCADE,
+            kind INTEGER NOT NULL, sealed BLOB NOT NULL, public_key BLOB, created INTEGER NOT NULL, expires INTEGER
+        ) STRICT;
+        CREATE INDEX webhook_secrets_by_webhook ON webhook_secrets (webhook, kind);
+        -- Events that are to be tried again, that ran out, or that were delivered lately; event is a pk that may be gone.
+        CREATE TABLE deliveries (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, webhook INTEGER NOT NULL REFERENCES webhooks ON DELETE CASCADE,
+            event INTEGER NOT NULL, account INTEGER NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL,
+            time INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, due INTEGER,
+            attempted INTEGER, duration INTEGER, status INTEGER, error TEXT, answer BLOB, updated INTEGER NOT NULL,
+            UNIQUE (webhook, event)
+        ) STRICT;
+        CREATE INDEX deliveries_due ON deliveries (webhook, due) WHERE state = 'pending';
+        CREATE INDEX deliveries_by_state ON deliveries (webhook, state, updated);
+        CREATE INDEX deliveries_by_time ON deliveries (state, time);
+        """,
     ]
 }

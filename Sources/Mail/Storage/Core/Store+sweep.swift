@@ -15,7 +15,7 @@ extension Store {
         while true {
             let piece = try await write { tx in
                 try tx.events.expire(limit: 500) + tx.idempotency.expire(limit: 500) + tx.contents.sweep(limit: 200)
-                    + tx.accounts.purge(limit: 500)
+                    + tx.accounts.purge(limit: 500) + tx.deliveries.expire(limit: 500)
             }
             if piece == 0 { return removed }
             removed += piece

@@ -48,7 +48,7 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooSlow
 
     package enum Noun: String, Hashable, Sendable {
-        case account, address, alias, folder, message, thread, content, submission, recipient, token
+        case account, address, alias, folder, message, thread, content, submission, recipient, token, webhook
     }
 
     package var description: String {

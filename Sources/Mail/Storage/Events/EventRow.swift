@@ -38,6 +38,13 @@ package enum EventType: String, CaseIterable, Hashable, Sendable {
     ///
     /// The one event in front of which numbers are left out.
     case accountRestored = "account.restored"
+    /// A webhook's receiver said that it is gone; nothing is sent to it any more.
+    case webhookDisabled = "webhook.disabled"
+    /// Every attempt at a webhook fails; it is only probed from now on.
+    case webhookFailing = "webhook.failing"
+    case webhookRecovered = "webhook.recovered"
+    /// Events left the log before a webhook had got them.
+    case webhookEventsDropped = "webhook.events_dropped"
 }
 
 /// One line of the log, lent: its data are octets of JSON.

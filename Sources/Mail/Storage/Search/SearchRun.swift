@@ -105,4 +105,22 @@ struct SearchRun: Sendable {
         }
         return sql
     }
+
+    /// Whether the query finds this one message, by its own entry in the index.
+    func contains(_ message: MessageKey, on connection: SQLiteConnection) throws -> Bool {
+        let plan = SearchPlan(query, account: account)
+        var sql = "SELECT 1 FROM store.messages AS m"
+        if plan.needsIndex { sql += " CROSS JOIN placements AS p ON p.message = m.pk" }
+        sql += " WHERE m.pk = ?1 AND m.account = ?2"
+        var parameters: [any SQLiteBindable] = [message, account]
+        if let words = plan.words {
+            sql += " AND p.document IN (SELECT rowid FROM words WHERE words MATCH ?3 AND rowid = p.document)"
+            parameters.append(SQLiteText(words))
+        }
+        if let condition = plan.condition {
+            sql += " AND \(condition)"
+            parameters += plan.parameters
+        }
+        return try connection.first(built: sql + " LIMIT 1", parameters) { _ in true } ?? false
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Logging
-import MailTypes
+package import MailTypes
 import Runtime
 import SQLite
 
@@ -106,6 +106,43 @@ package final class SearchService: Sendable {
         } catch {
             throw StoreError.translated(error)
         }
+    }
+
+    /// Whether the query finds this message of the account; false for one that is not there.
+    ///
+    /// Throws ``StoreError/busy`` when the index did not catch up in time: then nobody knows.
+    package func finds(_ message: PlacementID, of account: AccountKey, by query: SearchQuery) async throws -> Bool {
+        let key = try await store.read { try $0.messages.find(message, in: account)?.key }
+        guard let key else { return false }
+        let run = SearchRun(query, account: account, folder: nil, limit: 1)
+        do {
+            guard run.order == .documents else { return try await contains(key, run, owner: nil, path: nil) }
+            let (id, modseq) = try await committed(account)
+            if !waiters.hasReached(modseq, of: account) {
+                indexer.note(account, id: id)
+                guard await waiters.wait(for: modseq, of: account, milliseconds: configuration.catchUpMilliseconds)
+                else { throw StoreError.busy }
+            }
+            return try await contains(key, run, owner: account, path: indexer.path(of: account))
+        } catch is BlockingPool.Refused {
+            throw StoreError.busy
+        } catch is SearchHandles.NotYetMade {
+            throw StoreError.busy
+        } catch let error as SQLiteError where error.kind == .corrupt || error.kind == .cannotOpen {
+            indexer.reportDamage(account)
+            throw StoreError.busy
+        } catch {
+            throw StoreError.translated(error)
+        }
+    }
+
+    private func contains(
+        _ message: MessageKey,
+        _ run: SearchRun,
+        owner: AccountKey?,
+        path: String?
+    ) async throws -> Bool {
+        try await lent(owner, path: path) { connection in try run.contains(message, on: connection) }
     }
 
     private func pageFromIndex(_ run: SearchRun, after cursor: SearchCursor?) async throws -> SearchPage {
