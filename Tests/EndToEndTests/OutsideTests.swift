@@ -19,6 +19,19 @@ import Testing
         )
     }
 
+    /// Where `Scripts/test` puts the Python libraries that Debian does not have.
+    private static let libraries = "\(Project.root)/.build/python"
+    private static let hasStandardWebhooks = FileManager.default.fileExists(atPath: libraries + "/standardwebhooks")
+
+    private func pythonWithLibraries(_ script: String, _ arguments: [String]) throws -> Outcome {
+        try run(
+            "/usr/bin/python3",
+            ["\(Project.root)/Tests/EndToEndTests/Outside/\(script)"] + arguments,
+            environment: ["PYTHONPATH": Self.libraries],
+            seconds: 600
+        )
+    }
+
     private func readyFile(_ server: RunningServer) throws -> String {
         let path = "\(try root)/ready.json"
         try JSONSerialization.data(withJSONObject: server.ready).write(to: URL(fileURLWithPath: path))
@@ -157,6 +170,33 @@ import Testing
         )
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
         #expect(outcome.output.contains("another origin is told:"))
+        #expect(try server.stop() == 0)
+    }
+
+    @Test(.enabled(if: hasStandardWebhooks, "Scripts/test has not installed standardwebhooks"))
+    func everyLiveWebhookGetsEveryEventThroughAKill() throws {
+        let outcome = try pythonWithLibraries(
+            "webhooks.py",
+            [Project.postern, "\(try root)/data", "--events", "150", "--kills", "1", "--mails", "20"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+        #expect(try Project.verb("verify", data: "\(try root)/data").status == 0)
+    }
+
+    @Test(.enabled(if: hasStandardWebhooks, "Scripts/test has not installed standardwebhooks"))
+    func theWebhookReceiversTakeWhatIsSignedAndNothingElse() throws {
+        let server = try RunningServer(
+            data: "\(try root)/data",
+            [
+                "--set", "egress.allow=127.0.0.0/8", "--set", "egress.webPorts=any", "--set",
+                "webhooks.retrySeconds=1,1,1,1",
+            ]
+        )
+        let outcome = try pythonWithLibraries(
+            "webhook_receivers.py",
+            [try readyFile(server), "\(Project.root)/Examples/webhooks", try root]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
         #expect(try server.stop() == 0)
     }
 }

@@ -6,7 +6,8 @@ usage: events.py POSTERN DATA [--operations N] [--kills N] [--seed N]
 Starts the server itself (port 0 everywhere), so that it can kill it. A consumer is a class with a `run`; it hands each event
 to its `Mailbox`, which refuses a number that is missing or comes twice.
 """
-import argparse, email.utils, http.client, json, os, random, signal, smtplib, subprocess, sys, threading, time, traceback, urllib.parse
+import argparse, base64, email.utils, hashlib, hmac, http.client, http.server, json, os, random, signal, smtplib, subprocess, sys
+import threading, time, traceback, urllib.parse
 
 options = argparse.ArgumentParser()
 options.add_argument("postern")
@@ -38,6 +39,8 @@ class Server:
         environment = dict(os.environ)
         for name in ("HTTP", "SMTP", "SUBMISSION", "SUBMISSIONS"):
             environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
+        environment.update(POSTERN_EGRESS_ALLOW="127.0.0.0/8", POSTERN_EGRESS_WEB_PORTS="any",
+                           POSTERN_WEBHOOKS_RETRY_SECONDS=",".join(["1"] * 50), POSTERN_WEBHOOKS_PROBE_SECONDS="1")
         self.process = subprocess.Popen(
             [options.postern, "serve", "--data", options.data], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
             stderr=open(options.data.rstrip("/") + ".log", "ab"), env=environment)
@@ -156,6 +159,8 @@ class Mailbox:
 class Consumer(threading.Thread):
     """Follows one account, or all, until it has seen everything up to where the test ended."""
 
+    loss = "connections lost"
+
     def __init__(self, server, name, accounts, seed):
         super().__init__(name=name, daemon=True)
         self.server, self.random = server, random.Random(seed)
@@ -233,6 +238,70 @@ class Stream(Consumer):
                 if data:
                     self.take(json.loads("\n".join(data)))
                 data = []
+
+
+class Hook(Consumer):
+    """By webhook: what comes again is known by its id, what comes early waits for its turn. Now and then it fails."""
+
+    loss = "requests with an event that was there already"
+
+    def __init__(self, server, name, accounts, seed):
+        super().__init__(server, name, accounts, seed)
+        self.lock, self.known, self.early, self.failed = threading.Lock(), {}, {}, 0
+        consumer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with consumer.lock:
+                    status = consumer.receive(self.headers, body)
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Receiver(http.server.ThreadingHTTPServer):
+            daemon_threads, request_queue_size = True, 256
+
+            def handle_error(self, *_):
+                pass  # a server that was killed closes its connections
+
+        self.receiver = Receiver(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.receiver.serve_forever, daemon=True).start()
+        status, made = server.ask("POST", "/v1/webhooks", {"url": f"http://127.0.0.1:{self.receiver.server_port}/"})
+        assert status == 201, made
+        self.secret = base64.b64decode(made["secret"].removeprefix("whsec_"))
+
+    def receive(self, headers, body):
+        """The status that answers a request: 200 where it is taken, or was before."""
+        id = headers["webhook-id"]
+        signed = f"{id}.{headers['webhook-timestamp']}.".encode() + body
+        expected = "v1," + base64.b64encode(hmac.digest(self.secret, signed, hashlib.sha256)).decode()
+        event = json.loads(body)
+        if headers["webhook-signature"] != expected or event["id"] != id or self.known.get(id, body) != body:
+            self.trouble = f"{id} is not what it was, or not signed"
+            return 400
+        if self.random.random() < 0.02:
+            self.failed += 1
+            return 500
+        if id not in self.known:
+            self.known[id] = body
+            self.early[event["accountId"], event["seq"]] = event
+            for account, mailbox in self.mailboxes.items():
+                while (event := self.early.pop((account, mailbox.seq + 1), None)) is not None:
+                    self.take(event)
+        else:
+            self.lost += 1
+        return 200
+
+    def follow(self):
+        time.sleep(0.05)
+        if self.trouble is not None:
+            raise AssertionError(self.trouble)
 
 
 class Operations(threading.Thread):
@@ -358,7 +427,7 @@ def difference(told, real):
 
 server, is_stopping = Server(), False
 try:
-    accounts = []
+    accounts, hook = [], Hook(server, "webhook", [], options.seed + 3)
     for name in ("ann", "bob"):
         status, account = server.ask("POST", "/v1/accounts", {"kind": "local", "address": f"{name}@events.example", "alias": name})
         assert status == 201, account
@@ -369,7 +438,9 @@ try:
     stream.path = f"/v1/accounts/{ids[0]}/events?after=0"
     feed = Stream(server, "stream of all accounts", ids, options.seed + 2)
     feed.path, feed.last = "/v1/events", ""
-    consumers = [poll, stream, feed]
+    with hook.lock:
+        hook.mailboxes = {id: Mailbox() for id in ids}
+    consumers = [poll, stream, feed, hook]
     for consumer in consumers:
         consumer.start()
 
@@ -401,7 +472,7 @@ try:
     for consumer in consumers:
         consumer.end = {id: end[id] for id in consumer.mailboxes}
     for consumer in consumers:
-        consumer.join(60)
+        consumer.join(120)
         check(f"{consumer.name}: it came to the end", not consumer.is_alive() and consumer.trouble is None,
               consumer.trouble or {a: m.seq for a, m in consumer.mailboxes.items()})
         for id, mailbox in consumer.mailboxes.items():
@@ -411,7 +482,7 @@ try:
             told, real = mailbox.state(), everything(server, id)
             check(f"{consumer.name}: {len(real['messages'])} messages in {len(real['folders'])} folders are as told",
                   told == real, difference(told, real))
-        print(f"     {consumer.events} events, {consumer.lost} connections lost", flush=True)
+        print(f"     {consumer.events} events, {consumer.lost} {consumer.loss}", flush=True)
 
     # The server's stop ends what waits, and says where it was.
     waiting = server.connect()
