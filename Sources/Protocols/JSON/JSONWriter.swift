@@ -118,6 +118,22 @@ package struct JSONWriter: ~Copyable, Sendable {
         buffer.append(decimal: UInt64(value.magnitude))
     }
 
+    /// As for any integer; these cost no generic code where a caller is not specialised.
+    @inlinable package mutating func number(_ value: Int64) {
+        separate()
+        if value < 0 { buffer.append(ASCII.hyphen) }
+        buffer.append(decimal: value.magnitude)
+    }
+
+    @inlinable package mutating func number(_ value: UInt64) {
+        separate()
+        buffer.append(decimal: value)
+    }
+
+    @inlinable package mutating func number(_ value: UInt32) { number(UInt64(value)) }
+
+    @inlinable package mutating func number(_ value: Int) { number(Int64(value)) }
+
     @inlinable package mutating func bool(_ value: Bool) {
         separate()
         if value { buffer.append("true") } else { buffer.append("false") }

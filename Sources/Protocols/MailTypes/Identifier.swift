@@ -74,16 +74,7 @@ package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
 
     /// Writes the text form without its prefix.
     package func appendDigits(to buffer: inout ByteBuffer) {
-        // Five bits a digit, the last one first.
-        var (high, low) = (high, UInt64(low))
-        var digits = InlineArray<16, UInt8>(repeating: 0)
-        for place in stride(from: 15, through: 0, by: -1) {
-            let digit = UInt8(truncatingIfNeeded: low & 31)
-            digits[place] = digit < 26 ? 0x61 &+ digit : 0x18 &+ digit
-            low = low >> 5 | (high & 31) << 11
-            high >>= 5
-        }
-        buffer.append(digits.span)
+        buffer.append(base32: high, low)
     }
 }
 

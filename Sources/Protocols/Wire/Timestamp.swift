@@ -132,26 +132,26 @@ extension ByteBuffer {
     package mutating func append(rfc3339 timestamp: Timestamp) {
         let civil = timestamp.civil
         _ = fill(atLeast: 24) { room in
-            func put(_ value: Int, digits: Int, at place: Int) {
-                var rest = value
-                for index in stride(from: place &+ digits &- 1, through: place, by: -1) {
-                    room[index] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
-                    rest /= 10
-                }
+            func put(_ value: Int, at place: Int) {
+                let value = UInt8(truncatingIfNeeded: value)
+                room[place] = 0x30 &+ value / 10
+                room[place &+ 1] = 0x30 &+ value % 10
             }
-            put(civil.year, digits: 4, at: 0)
+            put(civil.year / 100, at: 0)
+            put(civil.year % 100, at: 2)
             room[4] = 0x2D
-            put(civil.month, digits: 2, at: 5)
+            put(civil.month, at: 5)
             room[7] = 0x2D
-            put(civil.day, digits: 2, at: 8)
+            put(civil.day, at: 8)
             room[10] = 0x54
-            put(civil.hour, digits: 2, at: 11)
+            put(civil.hour, at: 11)
             room[13] = 0x3A
-            put(civil.minute, digits: 2, at: 14)
+            put(civil.minute, at: 14)
             room[16] = 0x3A
-            put(civil.second, digits: 2, at: 17)
+            put(civil.second, at: 17)
             room[19] = 0x2E
-            put(civil.millisecond, digits: 3, at: 20)
+            room[20] = 0x30 &+ UInt8(truncatingIfNeeded: civil.millisecond / 100)
+            put(civil.millisecond % 100, at: 21)
             room[23] = 0x5A
             return 24
         }
