@@ -90,7 +90,8 @@ def settle(alias):
     return {"account": account, "message": message["id"], "thread": message["threadId"], "part": "2", "token": token["id"],
             "secret": token["token"], "address": f"{alias}@inject.example",
             "folder": made("POST", f"/v1/accounts/{alias}/folders", {"name": f"of {alias}"})["id"],
-            "submission": made("POST", f"/v1/accounts/{alias}/send", {"to": f"{alias}@inject.example", "text": "x"})["id"]}
+            "submission": made("POST", f"/v1/accounts/{alias}/send", {"to": f"{alias}@inject.example", "text": "x"})["id"],
+            "webhook": made("POST", "/v1/webhooks", {"name": alias, "url": "https://hook.example/a", "accounts": [account]})["id"]}
 
 
 ours, theirs = settle("a"), settle("b")
@@ -111,8 +112,8 @@ KNOWN = {"to": ours["address"], "cc": ours["address"], "bcc": ours["address"], "
          "replyTo": ours["address"], "message": ours["message"], "folder": "archive", "password": "correct horse battery",
          "expiresAt": "2099-01-01T00:00:00Z", "content": "AAEC", "contentType": "text/plain", "q": "seed", "alias": "z9",
          "parent": "archive"}
-# Members of one operation's example.
-TWEAKS = {"updateAccount": {"alias": "a"}}
+# Members of one operation's example; None takes one out.
+TWEAKS = {"updateAccount": {"alias": "a"}, "replayWebhook": {"failed": None, "since": None, "before": None}}
 CANDIDATES = ["abcd", "a", "X-Own", "inbox", "new@inject.example", "https://hook.example/a", "https://app.example", "text/plain",
               "2026-01-01T00:00:00Z", "2026-01-01", "AAEC", "0" * 32, "192.0.2.1", "1", "whsec_" + base64.b64encode(b"0" * 32).decode()]
 CANDIDATES += [ours[name] for name in ("account", "folder", "message", "thread", "submission", "token")]
@@ -214,7 +215,8 @@ def body_of(operation):
     for kind, media in content.items():
         schema = resolved(media.get("schema", {}))
         if kind == "application/json" or kind == "multipart/form-data":
-            bodies[kind] = {**example(schema), **TWEAKS.get(operation["operationId"], {})}
+            members = {**example(schema), **TWEAKS.get(operation["operationId"], {})}
+            bodies[kind] = {key: value for key, value in members.items() if value is not None}
         else:
             bodies[kind] = MAIL.replace("ann@outside.example", ours["address"]) % "body"
     return bodies
