@@ -27,7 +27,9 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         )
     }
     var machine = SMTPClientMachine(configuration, isTLS: false)
-    var (input, output, text) = (ByteBuffer(), ByteBuffer(), 0)
+    var input = ByteBuffer()
+    var output = ByteBuffer()
+    var text = 0
     var isUnderWay = false
     let piece = [1, 3, 64, 1 << 20][Int(choice >> 4 & 3)]
     var start = 1
