@@ -102,7 +102,12 @@ extension SMTPServerMachine {
     private mutating func continueChunks(_ octets: UInt64, _ isLast: Bool) {
         guard let decoder = transaction?.chunks else { return }
         // What failed for now shall not look like a failure for good: a client may go by the last of its replies.
-        if let refusal = transaction?.refusal, refusal.code >= 500 { transaction?.refusal = .chunkOutOfPlace }
+        // Changed outside and put back: to assign through `transaction?` here leaks the old reply in builds that are not
+        // optimised (Swift 6.3, a type that is not copyable).
+        if var refused = transaction, let refusal = refused.refusal, refusal.code >= 500 {
+            refused.refusal = .chunkOutOfPlace
+            transaction = refused
+        }
         state = .chunk(decoder, rest: octets, isLast: isLast)
     }
 
