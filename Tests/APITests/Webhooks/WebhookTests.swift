@@ -335,12 +335,12 @@ private func isSigned(_ request: WebhookRequest, _ secret: String) throws -> Boo
                 json: #"{"accountId":"\#(account)","fromSeq":\#(first),"toSeq":100}"#
             )
             #expect(range.int("scheduled") == 2)
-            #expect(await eventually { server.receiver.requests.count == count + 2 })
+            #expect(await eventually { server.receiver.requests.count >= count + 2 })
             // The folders that the account began with came before the webhook, and are in the range.
             let all = try server.send("POST", path + "/replay", json: #"{"since":"2000-01-01T00:00:00Z"}"#)
             let folders = FolderRole.allCases.count
             #expect(all.int("scheduled") == Int64(2 + folders))
-            #expect(await eventually { server.receiver.requests.count == count + 4 + folders })
+            #expect(await eventually { server.receiver.requests.count >= count + 4 + folders })
         }
     }
 
