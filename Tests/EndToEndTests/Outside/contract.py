@@ -95,6 +95,9 @@ def seeded():
     made = lambda n: call("POST", "/v1/tokens", {"name": f"t{n}", "scopes": ["read"], "accounts": [main]})["id"]
     values["tokens"] = [made(n) for n in range(3)]
     values["tokensToRevoke"] = [made(n) for n in range(10, 50)]
+    hook = lambda n: call("POST", "/v1/webhooks", {"name": f"hook {n}", "url": f"https://hook.contract.example/{n}"})["id"]
+    values["webhooks"] = [hook(n) for n in range(3)]
+    values["webhooksToDelete"] = [hook(n) for n in range(10, 40)]
     return values
 
 
