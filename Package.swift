@@ -103,7 +103,11 @@ let metrics: [Target] = [module("Metrics", in: ".", ["Runtime", "Wire"])]
 // MARK: Sessions: async drivers; a state machine + a connection + deadlines.
 
 let sessions: [Target] = [
-    module("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
+    module(
+        "Transport",
+        in: "Sessions",
+        ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]
+    ),
     module("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "Transport", "Wire", "HTTP", logging]),
     module(
         "SMTPSessions",
@@ -225,7 +229,7 @@ let suites: [Target] = [
         ["Wire", "Crypto", "MailTypes", "SASL"],
         exclude: ["Transcripts", "ClientTranscripts"]
     ),
-    tests("Transport", in: "Sessions", ["Runtime", "Sockets", "TLS", "Wire"]),
+    tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(
         "SMTPSessions",

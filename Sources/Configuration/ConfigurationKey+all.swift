@@ -254,10 +254,17 @@ extension ConfigurationKey {
             of: "ports like 443, 8000-8999 or any",
             accepts: { EgressPolicy.ports($0.utf8) != nil }
         ),
+        list(
+            "egress.mailPorts",
+            \.egress.mailPorts,
+            "Ports of other people's mail servers that we may connect to",
+            of: "ports like 587, 9900-9999 or any",
+            accepts: { EgressPolicy.ports($0.utf8) != nil }
+        ),
         text(
             "egress.caFile",
             \.egress.caFile,
-            "Authorities to trust in web requests of ours, PEM; empty: the system's"
+            "Authorities to trust in web requests and at mail servers, PEM; empty: the system's"
         ),
     ]
 

@@ -108,7 +108,9 @@ package struct Settings: Sendable {
         package var deny: [String] = []
         /// Ports of web requests: `443`, `8000-8999`, or `any`.
         package var webPorts = ["80", "443", "8080", "8443"]
-        /// Authorities to trust in web requests, a PEM file; empty: the system's.
+        /// Ports of other people's mail servers, in the same form.
+        package var mailPorts = ["25", "110", "143", "465", "587", "993", "995"]
+        /// Authorities to trust in web requests and at mail servers, a PEM file; empty: the system's.
         package var caFile = ""
     }
 

@@ -98,6 +98,7 @@ extension Settings {
         policy.allowed = egress.allow.compactMap { IPNetwork($0.utf8) }
         policy.denied = egress.deny.compactMap { IPNetwork($0.utf8) }
         policy.ports[.web] = egress.webPorts.compactMap { EgressPolicy.ports($0.utf8) }
+        policy.ports[.mail] = egress.mailPorts.compactMap { EgressPolicy.ports($0.utf8) }
         return policy
     }
 

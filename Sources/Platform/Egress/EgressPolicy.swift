@@ -10,6 +10,8 @@ package struct EgressPolicy: Sendable, Equatable {
     package enum Purpose: CaseIterable, Sendable {
         /// HTTP requests that users ask for: webhooks.
         case web
+        /// Other people's mail servers: submission, IMAP, POP3.
+        case mail
     }
 
     /// Networks allowed besides the Internet.
@@ -17,10 +19,15 @@ package struct EgressPolicy: Sendable, Equatable {
     /// Networks denied, even if they are in ``allowed``.
     package var denied: [IPNetwork] = []
     /// Ports a purpose may use; one without an entry may use every port.
-    package var ports: [Purpose: [ClosedRange<UInt16>]] = [.web: Self.webPorts]
+    package var ports: [Purpose: [ClosedRange<UInt16>]] = [.web: Self.webPorts, .mail: Self.mailPorts]
 
     /// HTTP's own ports, and the two that stand in for them where those cannot be had.
     package static let webPorts: [ClosedRange<UInt16>] = [80...80, 443...443, 8080...8080, 8443...8443]
+
+    /// SMTP, submission, POP3 and IMAP, with TLS from the start and without.
+    package static let mailPorts: [ClosedRange<UInt16>] = [
+        25...25, 110...110, 143...143, 465...465, 587...587, 993...993, 995...995,
+    ]
 
     package init() {}
 

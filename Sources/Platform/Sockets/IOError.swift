@@ -16,6 +16,8 @@ package enum IOError: Error, Equatable, Sendable {
     case closed
     /// The TLS handshake or a record was wrong; OpenSSL's words.
     case tls(String)
+    /// The server's certificate was not accepted.
+    case certificate(CertificateRejection)
     /// Octets were waiting unencrypted when TLS was to begin (RFC 3207 §4.2).
     case plaintextBeforeTLS
     /// Not an address: the text.
@@ -31,6 +33,7 @@ extension IOError: CustomStringConvertible {
         case .cancelled: "cancelled"
         case .closed: "the connection is closed"
         case .tls(let reason): "TLS: \(reason)"
+        case .certificate(let rejection): "TLS: \(rejection)"
         case .plaintextBeforeTLS: "unencrypted octets behind STARTTLS"
         case .invalidAddress(let text): "not an address: \(text)"
         }

@@ -310,7 +310,7 @@ extension StreamSocket {
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Connects to `address`, on the caller's loop, within `milliseconds`.
+    /// Connects to `address`, on the caller's loop, within `milliseconds`; `.cancelled` when the task is cancelled first.
     package static func connect(
         to address: SocketAddress,
         on loop: EventLoop,
@@ -326,7 +326,11 @@ extension StreamSocket {
         }
         let socket = try StreamSocket(descriptor: descriptor, peer: address, loop: loop)
         do throws(IOError) {
-            if status != 0 { try await socket.finishConnecting(milliseconds) }
+            if status != 0 {
+                try await socket.failingWhenCancelled { () throws(IOError) in
+                    try await socket.finishConnecting(milliseconds)
+                }
+            }
         } catch {
             socket.close()
             throw error
@@ -344,5 +348,21 @@ extension StreamSocket {
         try retrying { getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &number, &length) }
         guard number == 0 else { throw .errno(number) }
         setDeadline(.max)
+    }
+}
+
+extension StreamSocket {
+    /// Does `body`; when the task is cancelled meanwhile, or was before, the socket fails with `.cancelled`.
+    package func failingWhenCancelled<R>(_ body: () async throws(IOError) -> R) async throws(IOError) -> R {
+        let result: Result<R, IOError> = await withTaskCancellationHandler {
+            do throws(IOError) {
+                return .success(try await body())
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            loop.post { self.fail(.cancelled) }
+        }
+        return try result.get()
     }
 }

@@ -26,6 +26,11 @@ package final class TLSClientContext: @unchecked Sendable {
         try trust(trustedCertificatesPEM)
     }
 
+    /// Trusts exactly the authorities in a PEM file.
+    package convenience init(authoritiesPath: String) throws(TLSConfigurationError) {
+        try self.init(trustedCertificatesPEM: try PEM.read(authoritiesPath))
+    }
+
     deinit { SSL_CTX_free(context) }
 
     private func trust(_ pem: [UInt8]?) throws(TLSConfigurationError) {

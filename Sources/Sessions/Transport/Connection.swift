@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import SASL
 package import Sockets
 package import TLS
 package import Wire
@@ -27,6 +28,15 @@ package final class Connection {
     package var tlsVersion: String? { tls?.version }
     /// The cipher suite in OpenSSL's words, where TLS is used.
     package var tlsCipher: String? { tls?.cipher }
+    /// Of the certificate that the server showed, where we are TLS's client.
+    package var peerFingerprint: CertificateFingerprint? { tls?.peerFingerprint }
+    /// What ties an authentication to this TLS connection, where we are its client: the one of RFC 9266 with TLS 1.3, that of
+    /// RFC 5929 §4 otherwise.
+    package var channelBinding: SASLChannelBinding? {
+        guard let tls else { return nil }
+        if let data = tls.exporterBinding { return SASLChannelBinding(.tlsExporter, data) }
+        return tls.serverEndPointBinding.map { SASLChannelBinding(.tlsServerEndPoint, $0) }
+    }
     /// What ALPN agreed on.
     package var applicationProtocol: String? { tls?.applicationProtocol }
     /// The server is stopping: end when what is under way is done.
@@ -204,15 +214,17 @@ package final class Connection {
         try await shakeHands(TLSSession(context, descriptor: socket.descriptor))
     }
 
-    /// The client's half, to a server that must prove to be `serverName`; `unread` as for a server.
+    /// The client's half, to a server that must prove to be `serverName`, or to have the pinned certificate; `unread` as for
+    /// a server.
     package func startTLS(
         _ context: TLSClientContext,
         serverName: String,
+        pin: CertificateFingerprint? = nil,
         unread: borrowing ByteBuffer
     ) async throws(IOError) {
         guard unread.isEmpty else { throw .plaintextBeforeTLS }
         precondition(tls == nil, "TLS is in use already")
-        try await shakeHands(TLSSession(context, serverName: serverName, descriptor: socket.descriptor))
+        try await shakeHands(TLSSession(context, serverName: serverName, pin: pin, descriptor: socket.descriptor))
     }
 
     private func shakeHands(_ session: TLSSession) async throws(IOError) {
