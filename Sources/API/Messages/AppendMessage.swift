@@ -71,7 +71,7 @@ enum AppendMessage {
         let identity = IdempotencyKey(
             scope: scope,
             key: key,
-            fingerprint: taken.content.body.hash.octets + folder.octets
+            fingerprint: taken.body.hash.octets + folder.octets
         )
         let (answer, isReplay) = try await call.store.write { transaction -> (StoredAnswer, Bool) in
             let expires = Timestamp(

@@ -75,7 +75,8 @@ enum GetMessage {
             }
             guard let stored else { throw APIProblem.notFound("message") }
             let body =
-                fields.isDisjoint(with: .content) ? nil : try snapshot.openBody(stored.body, files: store.bodies)
+                fields.isDisjoint(with: .content)
+                ? nil : try stored.body.map { try snapshot.openBody($0, files: store.bodies) }
             return Found(message: stored, reader: body.map { stored.reader($0, store) }, writer: writer)
         }
     }

@@ -19,7 +19,8 @@ struct StoredMessage: Sendable {
     let trace: [UInt8]
     let isQuarantined: Bool
     let layout: [UInt8]
-    let body: Int64
+    /// Nil where the octets are at the message's server.
+    let body: Int64?
 
     init(_ message: borrowing MessageView) throws {
         id = try message.id
@@ -31,7 +32,10 @@ struct StoredMessage: Sendable {
         body = message.body
     }
 
-    func openBody(_ store: Store) async throws -> BodyReader { try await store.openBody(body) }
+    func openBody(_ store: Store) async throws -> BodyReader {
+        guard let body else { throw BodyError.unknown }
+        return try await store.openBody(body)
+    }
 
     /// Reads texts and parts.
     func reader(_ store: Store) async throws -> MessageReader { reader(try await openBody(store), store) }

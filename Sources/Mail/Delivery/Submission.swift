@@ -25,6 +25,8 @@ package enum AttachmentSource: Sendable {
 package struct PreparedSubmission: Sendable {
     let account: AccountKey
     let content: NewContent
+    /// The octets as they would be sent.
+    package let body: SpooledBody
     let sender: EmailAddress
     /// Each once.
     let recipients: [EmailAddress]
@@ -32,8 +34,6 @@ package struct PreparedSubmission: Sendable {
     /// As the message writes it, without angle brackets.
     package let messageID: MessageID
 
-    /// The octets as they would be sent.
-    package var body: SpooledBody { content.body }
 }
 
 /// What became of a submission when it was accepted.

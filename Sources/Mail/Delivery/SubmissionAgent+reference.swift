@@ -31,6 +31,7 @@ extension SubmissionAgent {
             try snapshot.messages.get(message, in: account.key) { $0.body }
         }
         guard let body else { throw StoreError.notFound(.message) }
+        guard let body else { throw BodyError.unknown }
         let reader = try await store.openBody(body)
         var head = ByteBuffer()
         _ = try await reader.read(0..<min(Self.headerOctets, reader.size), into: &head, on: store.blocking)

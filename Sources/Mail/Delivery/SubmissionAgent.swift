@@ -196,9 +196,11 @@ package final class SubmissionAgent: Sendable {
     ) async throws -> PreparedSubmission {
         // Read ahead of the transaction, so that the refusal of an unknown recipient can be worded.
         for recipient in recipients { _ = try await domains.contains(recipient.domain) }
+        let body = try await spool.finish()
         return PreparedSubmission(
             account: account.key,
-            content: try await reader.read(try await spool.finish()),
+            content: try await reader.read(body),
+            body: body,
             sender: sender,
             recipients: recipients,
             options: options,
@@ -249,7 +251,7 @@ package final class SubmissionAgent: Sendable {
         var submission = NewSubmission(
             account: account.key,
             sender: prepared.sender,
-            octets: .spooled(prepared.content.body),
+            octets: .spooled(prepared.body),
             messageID: prepared.messageID.octets,
             message: copy?.id,
             expires: Timestamp(milliseconds: transaction.now.milliseconds + Self.lifetimeMilliseconds),

@@ -37,7 +37,7 @@ enum Digestion {
             hasAttachments: reading.hasAttachments,
             body: body
         )
-        return TakenMessage(content: content, envelope: envelope, defects: reading.defects)
+        return TakenMessage(content: content, body: body, envelope: envelope, defects: reading.defects)
     }
 
     static func read(_ reader: BodyReader, limits: MIMELimits, wasNormalised: Bool) throws -> Reading {
@@ -93,6 +93,6 @@ enum Digestion {
             isQuarantined: true,
             body: body
         )
-        return TakenMessage(content: content, envelope: Envelope(), defects: empty.defects)
+        return TakenMessage(content: content, body: body, envelope: Envelope(), defects: empty.defects)
     }
 }

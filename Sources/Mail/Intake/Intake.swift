@@ -21,6 +21,7 @@ package enum IntakeDoor: Hashable, Sendable {
 package struct TakenMessage: Sendable {
     /// For the first account; each further one takes a copy with an id of its own: ``content(for:)``.
     package var content: NewContent
+    package let body: SpooledBody
     /// Empty where the message is quarantined.
     package var envelope: Envelope
     package var defects: [MIMEDefect] = []

@@ -2,6 +2,7 @@
 
 import Crypto
 import HTMLTrees
+import JSON
 import MIME
 package import Storage
 import Wire
@@ -24,13 +25,41 @@ package struct SearchText: SearchTextExtractor {
         guard !content.isQuarantined, let layout = MIMELayout(encoded: content.layout.span) else {
             return SearchableText()
         }
+        guard let body = content.body else { return Self.read(summary: content.summary, layout) }
         let digest = Digest.sha256(content.summary + content.detail + content.layout)
         guard let key = BodyHash(octets: digest), quarantine.strikes(of: key) < Self.strikes else {
             return SearchableText()
         }
-        let text = try quarantine.guarding(key) { try Self.read(layout, of: content.body) }
+        let text = try quarantine.guarding(key) { try Self.read(layout, of: body) }
         if quarantine.strikes(of: key) > 0 { try quarantine.release(key) }
         return text
+    }
+
+    /// Of a message whose octets are at its server: what its summary says.
+    static func read(summary: [UInt8], _ layout: MIMELayout) -> SearchableText {
+        var text = SearchableText()
+        let braced = [ASCII.openBrace] + summary + [ASCII.closeBrace]
+        guard let members = (try? JSONValue(parsing: braced.span))?.object else { return text }
+        text.subject = members["subject"]?.string ?? []
+        text.from = words(members, ["from", "sender"])
+        text.to = words(members, ["to"])
+        text.cc = words(members, ["cc"])
+        text.bcc = words(members, ["bcc"])
+        text.filenames = Array(layout.attachments.compactMap(\.filename).joined(separator: " ").utf8)
+        return text
+    }
+
+    private static func words(_ members: JSONObject, _ names: [StaticString]) -> [UInt8] {
+        var words: [[UInt8]] = []
+        for name in names {
+            guard let value = members[name] else { continue }
+            for address in value.array ?? [value] {
+                for part in ["name", "address", "group"] as [StaticString] {
+                    if let text = address.object?[part]?.string { words.append(text) }
+                }
+            }
+        }
+        return Array(words.joined(separator: [ASCII.space]))
     }
 
     static func read(_ layout: MIMELayout, of body: BodyReader) throws -> SearchableText {

@@ -62,7 +62,7 @@ import Wire
 
     private func reader(_ taken: TakenMessage, _ place: Place) throws -> MessageReader {
         let layout = taken.content.layout
-        return MessageReader(layout: layout.span, body: try taken.content.body.reader(), pool: place.store.blocking)
+        return MessageReader(layout: layout.span, body: try taken.body.reader(), pool: place.store.blocking)
     }
 
     @Test func whatTheStoreKeepsIsReadOutOfTheOctets() async throws {
@@ -214,7 +214,7 @@ import Wire
             detail: taken.content.detail,
             layout: taken.content.layout,
             isQuarantined: false,
-            body: try taken.content.body.reader()
+            body: try taken.body.reader()
         )
         let text = try SearchText(quarantine: place.store.quarantine).text(of: content)
         #expect(text.subject == Array("café".utf8))

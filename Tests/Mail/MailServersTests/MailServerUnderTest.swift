@@ -97,7 +97,7 @@ final class MailServerUnderTest: Sendable {
         let found = try await store.read { snapshot -> [(trace: [UInt8], body: Int64)] in
             guard let inbox = try snapshot.folders.find(.inbox, in: account.key) else { return [] }
             return try snapshot.messages.byUID(in: inbox, limit: 100).compactMap { row in
-                try snapshot.messages.get(row.id, in: account.key) { ($0.trace.array(), $0.body) }
+                try snapshot.messages.get(row.id, in: account.key) { ($0.trace.array(), $0.body ?? 0) }
             }
         }
         var all: [(String, String)] = []

@@ -48,7 +48,7 @@ extension Accounts {
 }
 
 extension Accounts where View == Transaction {
-    /// Makes an account with the usual folders.
+    /// Makes an account, with the usual folders unless a server has its own.
     @discardableResult
     package func create(_ new: NewAccount) throws -> AccountRow {
         try checkFree(address: new.address, alias: new.alias, but: nil)
@@ -72,8 +72,11 @@ extension Accounts where View == Transaction {
         let key = AccountKey(connection.lastInsertRowID)
         let account = try current(key)
         try view.events.append(.accountCreated, to: key) { $0.account(account) }
-        for (role, name) in FolderName.usual {
-            try view.folders.insert(FolderName(verbatim: name), role: role, account: key)
+        // Those of an IMAP account are its server's.
+        if new.kind != .imap {
+            for (role, name) in FolderName.usual {
+                try view.folders.insert(FolderName(verbatim: name), role: role, account: key)
+            }
         }
         return try current(key)
     }
@@ -123,6 +126,7 @@ extension Accounts where View == Transaction {
             key,
             view.now.milliseconds
         )
+        for service in RemoteService.allCases { try view.remoteServers.remove(service, of: key) }
     }
 
     private func current(_ key: AccountKey) throws -> AccountRow {

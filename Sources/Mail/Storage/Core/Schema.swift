@@ -191,5 +191,46 @@ enum Schema {
         CREATE INDEX deliveries_by_state ON deliveries (webhook, state, updated);
         CREATE INDEX deliveries_by_time ON deliveries (state, time);
         """,
+        """
+        -- Where a remote account's mail is, and how one gets in.
+        CREATE TABLE remote_servers (
+            account INTEGER NOT NULL REFERENCES accounts, service TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL,
+            security TEXT NOT NULL, username TEXT NOT NULL, credential TEXT NOT NULL,
+            -- Encrypted; NULL where the server asks for nothing.
+            secret BLOB,
+            -- The SHA-256 of the one certificate that is trusted besides those of the authorities.
+            pin BLOB, options TEXT NOT NULL, PRIMARY KEY (account, service)
+        ) STRICT, WITHOUT ROWID;
+        -- How the account's server stood when that last changed, and why.
+        ALTER TABLE accounts ADD COLUMN remote_state TEXT;
+        ALTER TABLE accounts ADD COLUMN remote_reason TEXT;
+        ALTER TABLE accounts ADD COLUMN remote_since INTEGER;
+        -- The folder at the server: its name there, and how far the mirror is. remote_low: all UIDs from here up to
+        -- remote_uid_next are mirrored; verified: when that was last seen to be all.
+        ALTER TABLE folders ADD COLUMN remote_path BLOB;
+        ALTER TABLE folders ADD COLUMN remote_separator INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_uid_validity INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_uid_next INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_low INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_modseq INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_id BLOB;
+        ALTER TABLE folders ADD COLUMN verified INTEGER;
+        ALTER TABLE folders ADD COLUMN remote_problem TEXT;
+        CREATE UNIQUE INDEX folders_by_remote_path ON folders (account, remote_path) WHERE remote_path IS NOT NULL;
+        CREATE UNIQUE INDEX messages_by_remote_uid ON messages (folder, remote_uid) WHERE remote_uid IS NOT NULL;
+        -- What a message is known by at the server, wherever it lies (EMAILID), or else by what never changes of it.
+        ALTER TABLE contents ADD COLUMN email_id BLOB;
+        ALTER TABLE contents ADD COLUMN fingerprint BLOB;
+        -- When a body that is only lent from the server was last used.
+        ALTER TABLE contents ADD COLUMN fetched INTEGER;
+        CREATE INDEX contents_by_email_id ON contents (account, email_id) WHERE email_id IS NOT NULL;
+        CREATE INDEX contents_by_fingerprint ON contents (account, fingerprint) WHERE fingerprint IS NOT NULL;
+        CREATE INDEX contents_by_use ON contents (fetched) WHERE fetched IS NOT NULL;
+        -- The body of a mirrored message may be at the server only.
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'body INTEGER NOT NULL REFERENCES bodies', 'body INTEGER REFERENCES bodies')
+            WHERE type = 'table' AND name = 'contents';
+        PRAGMA writable_schema = RESET;
+        """,
     ]
 }

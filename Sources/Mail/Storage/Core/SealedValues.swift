@@ -17,6 +17,7 @@ extension StoreView {
             SELECT head, count(*) FROM (
                 SELECT substr(sealed, 1, 5) AS head FROM webhook_secrets
                 UNION ALL SELECT substr(headers, 1, 5) FROM webhooks WHERE headers IS NOT NULL
+                UNION ALL SELECT substr(secret, 1, 5) FROM remote_servers WHERE secret IS NOT NULL
             ) GROUP BY head
             """
         ) { SealedValues(head: $0.array(0), rows: $0.int(1)) }

@@ -80,14 +80,14 @@ extension Accounts where View == Transaction {
     /// Contents, and after the last one the rest, which are few.
     private func purgeContents(of account: AccountKey, limit: Int) throws -> Int {
         let connection = view.connection
-        let rows: [(ContentKey, Int64)] = try connection.all(
+        let rows: [(ContentKey, Int64?)] = try connection.all(
             "SELECT pk, body FROM contents WHERE account = ?1 LIMIT ?2",
             account,
             limit
-        ) { ($0.key(0), $0.int64(1)) }
+        ) { ($0.key(0), $0.optionalInt64(1)) }
         for (key, body) in rows {
             try connection.run("DELETE FROM contents WHERE account = ?1 AND pk = ?2", account, key)
-            try view.releaseBody(body)
+            if let body { try view.releaseBody(body) }
         }
         guard rows.isEmpty else { return rows.count }
         let threads = try connection.run(

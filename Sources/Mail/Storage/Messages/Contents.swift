@@ -17,6 +17,7 @@ extension StoreView {
 extension Contents where View == Transaction {
     /// The content of these octets in the account: the one it has already, or a new one with its thread.
     func store(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey) {
+        if new.body == nil { return try mirrored(new, in: account) ?? insert(new, in: account) }
         // One that was read, where an unread one is there still.
         let known: (ContentKey, ThreadKey)? = try connection.first(
             """
@@ -24,20 +25,39 @@ extension Contents where View == Transaction {
             ORDER BY c.is_quarantined LIMIT 1
             """,
             account,
-            new.hash.octets
+            new.hash?.octets
         ) { ($0.key(0), $0.key(1)) }
         if let known { return known }
         return try insert(new, in: account)
     }
 
+    /// The content that the account has of a message which is at the server.
+    private func mirrored(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey)? {
+        guard let identity = new.identity else { return nil }
+        if let emailID = identity.emailID {
+            return try connection.first(
+                "SELECT pk, thread FROM contents WHERE account = ?1 AND email_id = ?2 ORDER BY pk LIMIT 1",
+                account,
+                emailID
+            ) { ($0.key(0), $0.key(1)) }
+        }
+        return try connection.first(
+            "SELECT pk, thread FROM contents WHERE account = ?1 AND fingerprint = ?2 AND size = ?3 ORDER BY pk LIMIT 1",
+            account,
+            identity.fingerprint,
+            new.size
+        ) { ($0.key(0), $0.key(1)) }
+    }
+
     /// A new content, whatever there is already.
     func insert(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey) {
-        let body = try view.retainBody(new.body)
+        let body = try new.body.map { try view.retainBody($0) }
         let thread = try view.threads.assign(new, in: account)
         try connection.run(
             """
             INSERT INTO contents (id, account, body, thread, thread_id, size, has_attachments, is_quarantined, summary,
-                message_id, base_subject, detail, layout) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                message_id, base_subject, detail, layout, email_id, fingerprint)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
             """,
             new.id,
             account,
@@ -51,7 +71,9 @@ extension Contents where View == Transaction {
             new.messageID,
             new.baseSubject,
             new.detail,
-            new.layout
+            new.layout,
+            new.identity?.emailID,
+            new.identity?.fingerprint
         )
         return (ContentKey(connection.lastInsertRowID), thread)
     }
@@ -67,14 +89,14 @@ extension Contents where View == Transaction {
 
     /// Removes contents that lost their last placement long enough ago, at most `limit`; how many were looked at.
     package func sweep(limit: Int) throws -> Int {
-        let due: [(ContentKey, AccountKey?, Int64, ThreadKey)] = try connection.all(
+        let due: [(ContentKey, AccountKey?, Int64?, ThreadKey)] = try connection.all(
             """
             SELECT r.content, c.account, c.body, c.thread FROM released r LEFT JOIN contents c ON c.pk = r.content
             WHERE r.time <= ?1 LIMIT ?2
             """,
             view.now.milliseconds - view.configuration.releasedContentMilliseconds,
             limit
-        ) { ($0.key(0), $0.isNull(1) ? nil : $0.key(1), $0.int64(2), $0.key(3)) }
+        ) { ($0.key(0), $0.isNull(1) ? nil : $0.key(1), $0.optionalInt64(2), $0.key(3)) }
         for (content, account, body, thread) in due {
             if account != nil { try removeIfUnused(content, body: body, thread: thread) }
             try connection.run("DELETE FROM released WHERE content = ?1", content)
@@ -82,11 +104,11 @@ extension Contents where View == Transaction {
         return due.count
     }
 
-    private func removeIfUnused(_ content: ContentKey, body: Int64, thread: ThreadKey) throws {
+    private func removeIfUnused(_ content: ContentKey, body: Int64?, thread: ThreadKey) throws {
         let isUsed = try connection.first("SELECT 1 FROM messages WHERE content = ?1 LIMIT 1", content) { _ in true }
         guard isUsed == nil else { return }
         try connection.run("DELETE FROM contents WHERE pk = ?1", content)
-        try view.releaseBody(body)
+        if let body { try view.releaseBody(body) }
         try view.threads.removeIfEmpty(thread)
     }
 }

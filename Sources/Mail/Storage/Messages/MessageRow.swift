@@ -93,8 +93,8 @@ package struct MessageView: ~Copyable {
     package var layout: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(14) } }
     /// What delivery put in front of this placement's octets.
     package var trace: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(15) } }
-    /// The number of the row with its octets, for ``StoreView/openBody(_:files:)``.
-    package var body: Int64 { row.int64(16) }
+    /// The number of the row with its octets, for ``StoreView/openBody(_:files:)``; nil where they are at the server.
+    package var body: Int64? { row.optionalInt64(16) }
     package var isQuarantined: Bool { row.bool(17) }
 }
 

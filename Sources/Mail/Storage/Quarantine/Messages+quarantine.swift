@@ -47,7 +47,7 @@ extension Messages where View == Transaction {
             SELECT c.pk, c.account FROM bodies b JOIN contents c ON c.body = b.pk JOIN accounts a ON a.pk = c.account
             WHERE b.hash = ?1 AND c.is_quarantined AND a.deleted IS NULL
             """,
-            new.hash.octets
+            new.hash?.octets
         ) { ($0.key(0), $0.key(1)) }
         var count = 0
         for (content, account) in unread {

@@ -237,19 +237,22 @@ final class SearchIndexFile {
         let row = try connection.first(
             """
             SELECT c.summary, c.detail, c.layout, c.is_quarantined, b.hash, b.size, b.data
-            FROM store.contents AS c JOIN store.bodies AS b ON b.pk = c.body WHERE c.pk = ?1 AND c.account = ?2
+            FROM store.contents AS c LEFT JOIN store.bodies AS b ON b.pk = c.body WHERE c.pk = ?1 AND c.account = ?2
             """,
             content,
             account
         ) { row -> StoredContent? in
-            // A body that cannot be read shall not stop the index.
-            let body = try? BodyReader(
-                hash: row.array(4),
-                size: row.int64(5),
-                data: row.optionalArray(6),
-                files: bodies
-            )
-            guard let body else { return nil }
+            // A body that cannot be read shall not stop the index; one that is at the server is not read for it.
+            let body =
+                row.isNull(4)
+                ? nil
+                : try? BodyReader(
+                    hash: row.array(4),
+                    size: row.int64(5),
+                    data: row.optionalArray(6),
+                    files: bodies
+                )
+            guard body != nil || row.isNull(4) else { return nil }
             return StoredContent(
                 summary: row.array(0),
                 detail: row.array(1),

@@ -24,9 +24,10 @@ package struct StoredContent: Sendable {
     package let layout: [UInt8]
     /// It is not to be parsed.
     package let isQuarantined: Bool
-    package let body: BodyReader
+    /// Nil where the octets are at the message's server.
+    package let body: BodyReader?
 
-    package init(summary: [UInt8], detail: [UInt8], layout: [UInt8], isQuarantined: Bool, body: BodyReader) {
+    package init(summary: [UInt8], detail: [UInt8], layout: [UInt8], isQuarantined: Bool, body: BodyReader?) {
         self.summary = summary
         self.detail = detail
         self.layout = layout

@@ -75,13 +75,13 @@ import Wire
         let account = try await test.account()
         let inbox = try await test.folder(.inbox, of: account)
         for n in 0..<30 { try await test.deliver("m\(n)", to: inbox, id: "<\(n)>", references: ["<\(n / 3)>"]) }
-        let content = try await test.content("out")
+        let body = try #require(try await test.content("out").body)
         try await store.write { tx in
             _ = try tx.outbox.enqueue(
                 NewSubmission(
                     account: account.key,
                     sender: account.address,
-                    octets: .spooled(content.body),
+                    octets: .spooled(body),
                     expires: Timestamp(milliseconds: 1),
                     recipients: [(account.address, .queued)]
                 )

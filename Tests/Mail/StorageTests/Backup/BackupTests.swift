@@ -116,14 +116,14 @@ import Wire
 
     @Test func deliveriesThatWaitAreHeldUntilReleased() async throws {
         let (test, account, _) = try await filled()
-        let content = try await test.content("out")
+        let body = try #require(try await test.content("out").body)
         let address = try #require(EmailAddress("zoe@example.net"))
         try await test.store.write { transaction in
             _ = try transaction.outbox.enqueue(
                 NewSubmission(
                     account: account.key,
                     sender: account.address,
-                    octets: .spooled(content.body),
+                    octets: .spooled(body),
                     expires: Timestamp(milliseconds: 1_900_000_000_000),
                     recipients: [(address, .queued)]
                 )

@@ -18,14 +18,14 @@ import Wire
     }
 
     private func submit(_ account: AccountRow, _ recipients: [(String, RecipientState)]) async throws -> SubmissionRow {
-        let content = try await test.content("out")
+        let body = try #require(try await test.content("out").body)
         let addresses = try recipients.map { (try #require(EmailAddress($0.0)), $0.1) }
         return try await store.write { tx in
             try tx.outbox.enqueue(
                 NewSubmission(
                     account: account.key,
                     sender: account.address,
-                    octets: .spooled(content.body),
+                    octets: .spooled(body),
                     expires: Timestamp(milliseconds: tx.now.milliseconds + 1000),
                     recipients: addresses
                 )
@@ -101,7 +101,8 @@ import Wire
         let account = try await test.account()
         let inbox = try await test.folder(.inbox, of: account)
         let message = try await test.deliver("shared", to: inbox)
-        let body = try #require(try await store.read { try $0.messages.get(message.id, in: account.key) { $0.body } })
+        let found = try await store.read { try $0.messages.get(message.id, in: account.key) { $0.body } }
+        let body = try #require(found ?? nil)
         let row = try await store.write { tx in
             try tx.outbox.enqueue(
                 NewSubmission(

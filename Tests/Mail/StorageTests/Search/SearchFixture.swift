@@ -24,7 +24,7 @@ struct LineExtractor: SearchTextExtractor {
         text.bcc = lines[4]
         text.filenames = lines[5]
         var body = ByteBuffer()
-        try content.body.read(0..<content.body.size, into: &body)
+        try content.body?.read(0..<(content.body?.size ?? 0), into: &body)
         text.body = body.array()
         return text
     }
