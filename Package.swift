@@ -112,7 +112,7 @@ let sessions: [Target] = [
     module(
         "SMTPSessions",
         in: "Sessions",
-        ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
+        ["Crypto", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
     ),
 ]
 
@@ -234,7 +234,11 @@ let suites: [Target] = [
     tests(
         "SMTPSessions",
         in: "Sessions",
-        ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
+        [
+            "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP",
+            "SASL",
+            logging,
+        ]
     ),
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),

@@ -57,6 +57,8 @@ package struct SMTPClientMachine: ~Copyable {
     package internal(set) var isVerified: Bool
     /// Messages that were begun in this session.
     package internal(set) var transactions = 0
+    /// Replies that came in this session: each has a deadline of its own.
+    package private(set) var replies = 0
 
     var state = State.awaiting
     var expected: [Expectation] = [.greeting]
@@ -117,12 +119,17 @@ package struct SMTPClientMachine: ~Copyable {
 
     private mutating func takeReply(_ input: inout ByteBuffer) -> SMTPReply? {
         do throws(SMTPReplySyntaxError) {
-            return try parser.next(&input)
+            guard let reply = try parser.next(&input) else { return nil }
+            replies += 1
+            return reply
         } catch {
             fail(.syntax(phase, error), mayHaveArrived: transaction?.isEndSent ?? false)
             return nil
         }
     }
+
+    /// Whether the session has ended.
+    package var isOver: Bool { isClosed }
 
     var isClosed: Bool {
         if case .closed = state { return true }

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+package import MailTypes
+package import Runtime
+package import SASL
+package import SMTP
+import Sockets
+package import Transport
+package import Wire
+
+/// Why there is no session with a server.
+package enum SMTPSessionError: Error, Hashable, Sendable {
+    /// There is no connection, or TLS did not come about on it.
+    case dial(DialError)
+    /// The server would not have us, or the connection broke.
+    case session(SMTPClientFailure)
+}
+
+/// Whom we are to a server, and which server that is.
+package struct SMTPClientRoute: Sendable {
+    package var server: ServerEndpoint
+    package var dialect: SMTPClientConfiguration.Dialect
+    /// What we call ourselves.
+    package var clientName: Domain
+    package var credentials: SASLClientCredentials?
+    /// Sends messages by BDAT where the server offers CHUNKING.
+    package var usesChunking = false
+
+    package init(
+        server: ServerEndpoint,
+        dialect: SMTPClientConfiguration.Dialect = .smtp,
+        clientName: Domain,
+        credentials: SASLClientCredentials? = nil
+    ) {
+        self.server = server
+        self.dialect = dialect
+        self.clientName = clientName
+        self.credentials = credentials
+    }
+
+    fileprivate var configuration: SMTPClientConfiguration {
+        var configuration = SMTPClientConfiguration(clientName: clientName) {
+            Base64.encode(RandomOctets.make(18))
+        }
+        configuration.dialect = dialect
+        configuration.tls = server.security == .startTLS ? .required : .asIs
+        configuration.credentials = credentials
+        configuration.hostName = Array(server.host.utf8)
+        configuration.port = server.port
+        // Only where a connection in the clear was asked for by name.
+        configuration.allowsSecretsInClear = server.security == .none
+        configuration.usesChunking = usesChunking
+        return configuration
+    }
+}
+
+/// Drives the client's side of one connection, for SMTP and LMTP: sets the session up, then sends one message after another.
+///
+/// It belongs to the one task that uses it, on its loop; a task that is cancelled loses the connection.
+package final class SMTPClientSession {
+    /// Appends the next octets of a message; false when they were the last.
+    package typealias Text = (inout ByteBuffer) async throws -> Bool
+
+    /// What a piece of a text is before it is sent.
+    private static let pieceOctets = 32 << 10
+
+    let connection: Connection
+    private let route: SMTPClientRoute
+    private let dialer: Dialer
+    private let patience: SMTPClientPatience
+    private let pool: BlockingPool
+    private var machine: SMTPClientMachine
+    private var input = ByteBuffer()
+    private var output = ByteBuffer()
+    /// The reply that is awaited, by its number, and until when.
+    private var awaited = -1
+    private var deadline: UInt64 = 0
+    /// What TLS failed with, which the machine has no word for.
+    private var handshakeError: DialError?
+    /// How sending failed, and how much was not sent: told to the machine once it has seen the server's last words.
+    private var breakage: (error: IOError, unsentOctets: Int)?
+
+    private init(
+        _ connection: Connection,
+        _ route: SMTPClientRoute,
+        _ dialer: Dialer,
+        _ patience: SMTPClientPatience,
+        _ pool: BlockingPool
+    ) {
+        self.connection = connection
+        self.route = route
+        self.dialer = dialer
+        self.patience = patience
+        self.pool = pool
+        machine = SMTPClientMachine(
+            route.configuration,
+            isTLS: connection.isTLS,
+            // The dialer makes no other.
+            isVerified: connection.isTLS,
+            channelBinding: connection.channelBinding
+        )
+    }
+
+    /// Connects and goes through greeting, EHLO, STARTTLS and AUTH.
+    ///
+    /// Keys are derived on `pool`.
+    package static func open(
+        _ route: SMTPClientRoute,
+        dialer: Dialer,
+        patience: SMTPClientPatience = SMTPClientPatience(),
+        pool: BlockingPool
+    ) async throws(SMTPSessionError) -> SMTPClientSession {
+        let connection: Connection
+        do throws(DialError) {
+            connection = try await dialer.connect(to: route.server, milliseconds: patience.connectMilliseconds)
+        } catch {
+            throw .dial(error)
+        }
+        let session = SMTPClientSession(connection, route, dialer, patience, pool)
+        switch await session.cancellable({ await session.advance() }) {
+        case .ready: return session
+        case .closed(let failure):
+            connection.close()
+            if let error = session.handshakeError { throw .dial(error) }
+            throw .session(failure ?? .connectionLost(.greeting))
+        case .text, .finished:
+            connection.close()
+            throw .session(.unsolicited(.hello))
+        }
+    }
+
+    // MARK: What is known of the server
+
+    /// What the server says it can do.
+    package var capabilities: SMTPCapabilities { machine.capabilities }
+    /// Messages that were begun in this session.
+    package var transactions: Int { machine.transactions }
+    package var isTLS: Bool { connection.isTLS }
+
+    /// Whether another message can be sent, as far as can be known without asking: false once the server has hung up, or said
+    /// that it will.
+    package var isUsable: Bool {
+        guard !machine.isOver, !connection.hasPeerClosed, input.isEmpty else { return false }
+        do throws(IOError) {
+            guard let count = try connection.readNow(into: &input) else { return true }
+            return count > 0 && input.isEmpty
+        } catch {
+            return false
+        }
+    }
+
+    // MARK: Sending
+
+    /// Sends a message and says what became of each recipient, in the envelope's order.
+    ///
+    /// - Parameters:
+    ///   - text: gives the message, whatever line ends it has, piece by piece.
+    ///   - beforeEnd: is done when all of the text but its end was handed over, for at least one recipient: what is to be
+    ///     remembered should no answer come.
+    ///
+    /// What either throws, the call throws: the end was then not sent, nobody got the message, and the connection is closed.
+    package func send(
+        _ envelope: SMTPEnvelope,
+        beforeEnd: () async throws -> Void = {},
+        text: Text
+    ) async throws -> [SMTPRecipientResult] {
+        machine.begin(envelope, &output)
+        var isEndSent = false
+        while true {
+            switch await cancellable({ await advance() }) {
+            case .finished(let results): return results
+            case .text:
+                do {
+                    isEndSent = try await supply(text, beforeEnd)
+                } catch {
+                    abandon()
+                    throw error
+                }
+            case .closed(let failure):
+                let failure = failure ?? .connectionLost(.final)
+                return envelope.recipients.map { _ in isEndSent ? .unknown(failure) : .failed(failure) }
+            case .ready:
+                // The machine tells the results first.
+                return envelope.recipients.map { _ in .failed(.unsolicited(.final)) }
+            }
+        }
+    }
+
+    /// One piece of the text; true when it was the last, whose end is then in the output.
+    private func supply(_ text: Text, _ beforeEnd: () async throws -> Void) async throws -> Bool {
+        var piece = ByteBuffer()
+        var isMore = true
+        while isMore, piece.count < Self.pieceOctets { isMore = try await text(&piece) }
+        machine.supply(piece.bytes, isLast: !isMore, &output)
+        if !isMore {
+            try await beforeEnd()
+        } else {
+            await cancellable { await flush(during: .text) }
+            lookForReply()
+        }
+        return !isMore
+    }
+
+    /// Closes the connection before the text's end.
+    private func abandon() {
+        machine.failed(.connectionLost(.text), unsentOctets: max(1, output.count))
+        output.removeAll()
+        connection.close()
+    }
+
+    /// Says QUIT, waits shortly for the answer, and closes.
+    package func quit() async {
+        if !machine.isOver {
+            machine.quit(&output)
+            connection.setDeadline(milliseconds: patience.quitMilliseconds)
+            awaited = .max
+            _ = await cancellable { await advance() }
+        }
+        connection.close()
+    }
+
+    /// Closes at once.
+    package func close() { connection.close() }
+
+    // MARK: The dialogue
+
+    private enum Pause: Sendable {
+        case ready
+        case text
+        case finished([SMTPRecipientResult])
+        case closed(SMTPClientFailure?)
+    }
+
+    private func cancellable<R>(_ body: () async -> R) async -> R {
+        let socket = connection.socket
+        return await withTaskCancellationHandler {
+            await body()
+        } onCancel: {
+            socket.loop.post { socket.fail(.cancelled) }
+        }
+    }
+
+    /// Lets the dialogue go on until it needs its owner.
+    private func advance() async -> Pause {
+        while true {
+            switch machine.next(&input, &output) {
+            case .read(let phase):
+                await flush(during: phase)
+                if !tellBreakage() { await fill(during: phase) }
+            case .startTLS: await startTLS()
+            case .derive(let key): await derive(key)
+            case .ready: return .ready
+            case .text:
+                await flush(during: .data)
+                if !tellBreakage() { return .text }
+            case .finished(let results): return .finished(results)
+            case .close(let failure):
+                connection.close()
+                return .closed(failure)
+            }
+        }
+    }
+
+    /// Sends the output, or notes how that failed.
+    private func flush(during phase: SMTPClientPhase) async {
+        guard !output.isEmpty, breakage == nil else { return }
+        if phase != .quit { connection.setDeadline(milliseconds: patience[phase == .final ? .text : phase]) }
+        awaited = -1
+        do throws(IOError) {
+            try await connection.write(&output)
+        } catch {
+            breakage = (error, output.count)
+            // A server that has had enough says why, then closes: its words may be there already.
+            lookForReply()
+        }
+        output.removeAll(keepingCapacity: false)
+    }
+
+    /// False where there is nothing to tell.
+    private func tellBreakage() -> Bool {
+        guard let breakage else { return false }
+        tell(breakage.error, breakage.unsentOctets)
+        return true
+    }
+
+    private func tell(_ error: IOError, _ unsentOctets: Int) {
+        guard !machine.isOver else { return }
+        let phase = machine.phase
+        machine.failed(error == .timeout ? .timedOut(phase) : .connectionLost(phase), unsentOctets: unsentOctets)
+    }
+
+    /// Takes what the server has said so far, if anything, without waiting.
+    private func lookForReply() {
+        do throws(IOError) {
+            while let count = try connection.readNow(into: &input), count > 0 {}
+        } catch {
+            // Whoever needs the connection next finds out.
+        }
+    }
+
+    private func fill(during phase: SMTPClientPhase) async {
+        if phase != .quit, awaited != machine.replies {
+            // One deadline for one reply, however it dribbles.
+            awaited = machine.replies
+            connection.setDeadline(milliseconds: patience[phase])
+        }
+        do throws(IOError) {
+            if input.isEmpty { input.removeAll(keepingCapacity: false) }
+            guard try await connection.read(into: &input) > 0 else { throw .endOfStream }
+        } catch {
+            tell(error, 0)
+        }
+    }
+
+    private func startTLS() async {
+        await flush(during: .startTLS)
+        if tellBreakage() { return }
+        do throws(DialError) {
+            try await dialer.secure(
+                connection,
+                to: route.server,
+                unread: input,
+                milliseconds: patience.handshakeMilliseconds
+            )
+            machine.tlsEstablished(isVerified: true, channelBinding: connection.channelBinding, &output)
+        } catch {
+            handshakeError = error
+            machine.failed(.connectionLost(.startTLS), unsentOctets: 0)
+        }
+    }
+
+    private func derive(_ key: SCRAMKeyDerivation) async {
+        do {
+            let salted = try await pool.run {
+                key.password.withOctets {
+                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
+                }
+            }
+            machine.derived(salted, &output)
+        } catch {
+            machine.failed(.connectionLost(.authentication), unsentOctets: 0)
+        }
+    }
+}
