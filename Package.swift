@@ -94,6 +94,7 @@ let protocols: [Target] = [
     module("MIME", in: "Protocols", ["Wire", "MailTypes", "Charsets", "HTMLTrees"]),
     module("HTTP", in: "Protocols", ["Wire"]),
     module("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
+    module("IMAP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
 ]
 
 // MARK: Metrics: what every part may count with, and how that is written.
@@ -229,6 +230,12 @@ let suites: [Target] = [
         ["Wire", "Crypto", "MailTypes", "SASL"],
         exclude: ["Transcripts", "ClientTranscripts"]
     ),
+    tests(
+        "IMAP",
+        in: "Protocols",
+        ["Wire", "Crypto", "MailTypes", "SASL", .product(name: "Yams", package: "Yams")],
+        exclude: ["Disagreements.md"]
+    ),
     tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(
@@ -282,7 +289,8 @@ let fuzzers: [Target] =
     : [
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
-        ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]), ("SearchQuery", ["Storage"]),
+        ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
+        ("IMAPResponses", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]),
     ].map { name, modules in
         .executableTarget(

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MailTypes
+package import Wire
+
+/// A list of flags: of a message, or those that a mailbox has or lets be changed for good.
+package struct IMAPFlags: Hashable, Sendable {
+    /// System flags and keywords; keywords that ``MailTypes/MessageFlags`` cannot hold are in `others`.
+    package var flags: MessageFlags
+    package var isRecent: Bool
+    /// `\*`: new keywords can be made.
+    package var allowsNewKeywords: Bool
+    /// What is neither: unknown words with a backslash, keywords too long or too many; at most 64.
+    package var others: [[UInt8]]
+
+    package init(
+        _ flags: MessageFlags = MessageFlags(),
+        isRecent: Bool = false,
+        allowsNewKeywords: Bool = false,
+        others: [[UInt8]] = []
+    ) {
+        self.flags = flags
+        self.isRecent = isRecent
+        self.allowsNewKeywords = allowsNewKeywords
+        self.others = others
+    }
+
+    static let systemWords: [(flag: SystemFlags, word: StaticString)] = [
+        (.seen, "\\Seen"), (.answered, "\\Answered"), (.flagged, "\\Flagged"), (.draft, "\\Draft"),
+        (.deleted, "\\Deleted"),
+    ]
+
+    mutating func insert(_ word: [UInt8]) {
+        if let known = Self.systemWords.first(where: { ASCII.equalsIgnoringCase(word, $0.word) }) {
+            flags.system.insert(known.flag)
+        } else if ASCII.equalsIgnoringCase(word, "\\Recent") {
+            isRecent = true
+        } else if word == [ASCII.backslash, ASCII.asterisk] {
+            allowsNewKeywords = true
+        } else if word.first != ASCII.backslash, flags.keywords.count < MessageFlags.maximumKeywords,
+            let keyword = word.span.utf8String(), MessageFlags.isKeyword(keyword)
+        {
+            flags.insert(keyword: keyword)
+        } else if others.count < 64 {
+            others.append(word)
+        }
+    }
+
+    /// `flag-list = "(" [flag *(SP flag)] ")"`.
+    package func append(to output: inout ByteBuffer) {
+        var isFirst = true
+        func separate(_ output: inout ByteBuffer) {
+            if !isFirst { output.append(ASCII.space) }
+            isFirst = false
+        }
+        output.append(ASCII.openParenthesis)
+        for (flag, word) in Self.systemWords where flags.system.contains(flag) {
+            separate(&output)
+            output.append(word)
+        }
+        if isRecent {
+            separate(&output)
+            output.append("\\Recent")
+        }
+        for keyword in flags.keywords {
+            separate(&output)
+            output.append(utf8: keyword)
+        }
+        if allowsNewKeywords {
+            separate(&output)
+            output.append("\\*")
+        }
+        output.append(ASCII.closeParenthesis)
+    }
+}
+
+extension IMAPCursor {
+    mutating func flagList() throws(IMAPSyntaxError) -> IMAPFlags {
+        var flags = IMAPFlags()
+        try expect(ASCII.openParenthesis)
+        skipSpaces()
+        while !take(ASCII.closeParenthesis) {
+            // Gmail's labels are quoted where they have spaces, and so may be a flag of a proxy of its.
+            flags.insert(try astring())
+            try separator(ASCII.closeParenthesis)
+        }
+        return flags
+    }
+}

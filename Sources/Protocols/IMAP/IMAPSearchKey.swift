@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MailTypes
+package import Wire
+
+/// What SEARCH looks for (`search-key` of RFC 9051 §9 and of the extensions).
+package indirect enum IMAPSearchKey: Hashable, Sendable {
+    case all
+    /// Messages that have all of these flags, or none of them.
+    case flags(SystemFlags, areSet: Bool)
+    case keyword(String, isSet: Bool)
+    /// Text is UTF-8, without CR, LF or NUL.
+    case from([UInt8])
+    case to([UInt8])
+    case cc([UInt8])
+    case bcc([UInt8])
+    case subject([UInt8])
+    case body([UInt8])
+    case text([UInt8])
+    case header(name: [UInt8], [UInt8])
+    /// By INTERNALDATE, the day counts.
+    case before(Timestamp)
+    case on(Timestamp)
+    case since(Timestamp)
+    /// By the Date field.
+    case sentBefore(Timestamp)
+    case sentOn(Timestamp)
+    case sentSince(Timestamp)
+    case larger(UInt64)
+    case smaller(UInt64)
+    case uids(IMAPNumberSet)
+    case sequence(IMAPNumberSet)
+    /// RFC 7162: changed since then, and then.
+    case modSeq(UInt64)
+    /// RFC 8474.
+    case emailID([UInt8])
+    case threadID([UInt8])
+    /// In Gmail's own language.
+    case gmail([UInt8])
+    case not(IMAPSearchKey)
+    case or(IMAPSearchKey, IMAPSearchKey)
+    /// All of them; none is `all`.
+    case and([IMAPSearchKey])
+}
+
+/// One SEARCH.
+package struct IMAPSearchRequest: Hashable, Sendable {
+    /// `search-return-opts` (RFC 4731, RFC 9394), for servers that have ESEARCH.
+    package enum Return: Hashable, Sendable {
+        case minimum, maximum, count, all
+        /// From the first or, with negative places, from the last hit: `1...500`, `-500...(-1)`.
+        case partial(ClosedRange<Int32>)
+    }
+
+    package var key: IMAPSearchKey
+    /// The answer has UIDs.
+    package var isUID: Bool
+    /// Empty for a SEARCH as RFC 3501 has it.
+    package var returns: [Return]
+
+    package init(_ key: IMAPSearchKey, isUID: Bool = true, returns: [Return] = []) {
+        self.key = key
+        self.isUID = isUID
+        self.returns = returns
+    }
+}
