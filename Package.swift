@@ -234,7 +234,7 @@ let suites: [Target] = [
         "IMAP",
         in: "Protocols",
         ["Wire", "Crypto", "MailTypes", "SASL", .product(name: "Yams", package: "Yams")],
-        exclude: ["Disagreements.md"]
+        exclude: ["Disagreements.md", "ClientTranscripts"]
     ),
     tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
@@ -290,7 +290,7 @@ let fuzzers: [Target] =
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
-        ("IMAPResponses", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
+        ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]),
     ].map { name, modules in
         .executableTarget(

@@ -3,6 +3,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Wire
 
 @testable import IMAP
 
@@ -53,5 +54,57 @@ struct MailKitTests {
         let parsed = Parsed(recording.octets(tag: "A1"), feeding)
         #expect(parsed.error == nil && !parsed.isIncomplete)
         #expect(parsed.deviations == Self.deviations[recording.name] ?? [])
+    }
+
+    // MARK: Through the client
+
+    /// Which command a recording answers, by the beginning of its name.
+    static let commands: [(prefix: String, command: IMAPCommand)] = [
+        ("capabilit", .capability), ("authenticate", .login(user: [0x78], password: Secret([0x78]))),
+        ("select", .select(IMAPSelection(.inbox))), ("examine", .select(IMAPSelection(.inbox, isReadOnly: true))),
+        ("list", .list(IMAPListRequest(status: [.messages]))), ("notify-list", .list(IMAPListRequest())),
+        ("namespace", .namespace), ("search", .search(IMAPSearchRequest(.all))),
+        ("optimized-search", .search(IMAPSearchRequest(.all))), ("sort", .search(IMAPSearchRequest(.all))),
+        ("thread", .search(IMAPSearchRequest(.all))),
+        ("fetch", .fetch(IMAPFetchRequest(.uids(IMAPNumberSet(1...9)), [.flags]))),
+        ("getquota", .quotaRoot(.inbox)), ("setquota", .quotaRoot(.inbox)), ("getmetadata", .noop),
+        ("get", .fetch(IMAPFetchRequest(.uids(IMAPNumberSet(1...9)), [.section(IMAPSection())]))),
+        ("store", .store(IMAPStoreRequest(.uids(IMAPNumberSet(1...9)), .add, IMAPFlags()))),
+        ("setflags", .store(IMAPStoreRequest(.uids(IMAPNumberSet(1...9)), .add, IMAPFlags()))),
+        ("copy", .copy(.uids(IMAPNumberSet(1...9)), to: .inbox)),
+        ("move", .move(.uids(IMAPNumberSet(1...9)), to: .inbox)),
+        ("issue115", .move(.uids(IMAPNumberSet(1...9)), to: .inbox)), ("expunge", .expunge(uids: nil)),
+        ("uid-expunge", .expunge(uids: IMAPNumberSet(1...9))), ("append", .append(IMAPAppend(.inbox, octets: 0))),
+        ("multiappend", .append(IMAPAppend(.inbox, octets: 0))), ("status", .status(.inbox, [.messages])),
+        ("enable", .enable([.qresync])), ("id", .id([])), ("notify-idle-done", .noop), ("notify-idle", .idle),
+        ("notify", .notify(nil)), ("noop", .noop), ("setmetadata", .noop), ("inbox-", .noop),
+    ]
+
+    @Test(arguments: try recordings(), Feeding.allCases)
+    func dialogue(_ recording: Recording, _ feeding: Feeding) throws {
+        var client = ClientUnderTest(["tls"])
+        client.run()
+        let name = String(recording.name.drop { $0 != "/" }.dropFirst())
+        if name.contains("greeting") {
+            client.receive(recording.octets(tag: ""), feeding)
+            let isPreauth = name.contains("preauth")
+            let needsCapabilities = client.lastAction == "READ capability"
+            #expect(
+                isPreauth
+                    ? client.lastAction == "CLOSE preauthenticated" : needsCapabilities || client.events == ["ready"]
+            )
+            return
+        }
+        client.becomeReady("IMAP4rev1 LITERAL+")
+        let command = try #require(Self.commands.first { name.hasPrefix($0.prefix) }?.command)
+        _ = try client.machine.submit(command, &client.output)
+        client.run()
+        client.receive(recording.octets(tag: "A1"), feeding)
+        if name == "notify-idle.txt" {
+            #expect(client.lastAction == "READ idle" && client.events.first == "idling A1")
+        } else {
+            #expect(client.lastAction == "READ ready" && client.events.last?.hasPrefix("completed A1") == true)
+        }
+        #expect(!client.events.contains { $0.hasPrefix("unreadable") || $0.contains("not whole") })
     }
 }
