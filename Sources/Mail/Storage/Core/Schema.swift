@@ -232,5 +232,16 @@ enum Schema {
             WHERE type = 'table' AND name = 'contents';
         PRAGMA writable_schema = RESET;
         """,
+        """
+        -- How the last try ended: in which part of the dialogue, with which enhanced status code (RFC 3463).
+        ALTER TABLE recipients ADD COLUMN phase TEXT;
+        ALTER TABLE recipients ADD COLUMN status TEXT;
+        -- Since when the end of the message is on its way to the other side; NULL once it is known what came of that.
+        ALTER TABLE recipients ADD COLUMN ending INTEGER;
+        -- Tries whose end nobody answered.
+        ALTER TABLE recipients ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX recipients_due_by_account ON recipients (account, due) WHERE due IS NOT NULL;
+        CREATE INDEX recipients_ending ON recipients (account) WHERE ending IS NOT NULL;
+        """,
     ]
 }

@@ -70,6 +70,69 @@ extension Outbox {
             .map(Timestamp.init(milliseconds:))
     }
 
+    /// The accounts that something waits for, due or not.
+    package func waitingAccounts() throws -> [AccountKey] {
+        try connection.all(
+            """
+            WITH RECURSIVE found(account) AS (
+                SELECT min(account) FROM recipients WHERE due IS NOT NULL
+                UNION ALL
+                SELECT (SELECT min(r.account) FROM recipients r WHERE r.due IS NOT NULL AND r.account > found.account)
+                FROM found WHERE found.account IS NOT NULL
+            )
+            SELECT account FROM found WHERE account IS NOT NULL
+            UNION SELECT account FROM recipients WHERE ending IS NOT NULL
+            """
+        ) { $0.key(0) }
+    }
+
+    /// An account's recipients whose next try is due by then, the longest due first, at most `limit`.
+    ///
+    /// None while the queue is held.
+    package func due(of account: AccountKey, by time: Timestamp, limit: Int) throws -> [RecipientRow] {
+        guard try heldSince() == nil else { return [] }
+        return try connection.all(
+            built: RecipientRow.select
+                + " WHERE r.account = ?1 AND r.due <= ?2 ORDER BY r.due, r.pk LIMIT ?3",
+            [account, time.milliseconds, limit]
+        ) { try RecipientRow($0) }
+    }
+
+    /// An account's recipients who are still waited for though their message's time is up, at most `limit`.
+    ///
+    /// None while the queue is held.
+    package func overdue(of account: AccountKey, at time: Timestamp, limit: Int) throws -> [RecipientRow] {
+        guard try heldSince() == nil else { return [] }
+        return try connection.all(
+            built: RecipientRow.select
+                + """
+                 JOIN outbox o ON o.pk = r.submission
+                WHERE r.account = ?1 AND r.due IS NOT NULL AND o.expires <= ?2 ORDER BY r.pk LIMIT ?3
+                """,
+            [account, time.milliseconds, limit]
+        ) { try RecipientRow($0) }
+    }
+
+    /// When the account's next try behind that moment is due; nil when none is, or the queue is held.
+    package func nextDue(of account: AccountKey, after time: Timestamp) throws -> Timestamp? {
+        guard try heldSince() == nil else { return nil }
+        return try connection.first(
+            "SELECT min(due) FROM recipients WHERE account = ?1 AND due > ?2",
+            account,
+            time.milliseconds
+        ) { $0.optionalInt64(0) }?.map(Timestamp.init(milliseconds:))
+    }
+
+    /// The account's recipients for whom the end of a message is on its way.
+    ///
+    /// When nothing is being sent, these were cut off by the end of the process.
+    package func ending(of account: AccountKey) throws -> [RecipientRow] {
+        try connection.all(
+            built: RecipientRow.select + " WHERE r.account = ?1 AND r.ending IS NOT NULL",
+            [account]
+        ) { try RecipientRow($0) }
+    }
+
     /// What waits to be delivered: recipients by state, and when the oldest of their messages was accepted.
     package func backlog() throws -> OutboxBacklog {
         var backlog = OutboxBacklog()
@@ -139,60 +202,93 @@ extension Outbox where View == Transaction {
                 state == .queued ? view.now.milliseconds : nil,
                 view.now.milliseconds
             )
-            try announce(state, of: address, submission: new.id, account: new.account, code: nil, reply: nil)
+            try announce(RecipientOutcome(state), of: address, submission: new.id, account: new.account)
         }
         guard let row = try get(key) else { throw StoreError.corrupt("a new submission is not there") }
         return row
     }
 
-    /// Notes how a try ended; with `due`, when the next one is.
+    /// Notes that the end of a message is about to go out for these recipients; how many of them still want that, having
+    /// not been cancelled meanwhile.
     ///
-    /// A recipient that was cancelled meanwhile stays so, unless
-    /// it was delivered after all.
-    package func record(
-        _ state: RecipientState,
-        for recipient: RecipientRow,
-        code: Int? = nil,
-        reply: String? = nil,
-        due: Timestamp? = nil
-    ) throws {
+    /// Until the outcome is recorded, a crash leaves the fact behind (``ending(of:)``).
+    package func noteEnding(for recipients: [RecipientRow]) throws -> Int {
+        var wanted = 0
+        for recipient in recipients {
+            wanted += try connection.run(
+                "UPDATE recipients SET ending = ?3 WHERE account = ?1 AND pk = ?2 AND state <> 'cancelled'",
+                recipient.account,
+                recipient.key,
+                view.now.milliseconds
+            )
+        }
+        return wanted
+    }
+
+    /// Notes how a try ended; with ``RecipientOutcome/due``, when the next one is.
+    ///
+    /// A recipient that was cancelled meanwhile stays so, unless it was delivered, or may have been, after all.
+    package func record(_ outcome: RecipientOutcome, for recipient: RecipientRow) throws {
         let current = try connection.first(
             "SELECT state FROM recipients WHERE account = ?1 AND pk = ?2",
             recipient.account,
             recipient.key
         ) { RecipientState(rawValue: $0.string(0)) }
         guard let current else { throw StoreError.notFound(.recipient) }
-        if current == .cancelled, state != .delivered, state != .unknown { return }
+        let isCancelled = current == .cancelled
+        if isCancelled, outcome.state != .delivered, outcome.state != .unknown {
+            try connection.run(
+                "UPDATE recipients SET ending = NULL WHERE account = ?1 AND pk = ?2",
+                recipient.account,
+                recipient.key
+            )
+            return
+        }
         try connection.run(
             """
-            UPDATE recipients SET state = ?3, attempts = attempts + 1, due = ?4, code = ?5, reply = ?6, updated = ?7
+            UPDATE recipients SET state = ?3, attempts = attempts + ?4, due = ?5, code = ?6, status = ?7, phase = ?8,
+                reply = ?9, updated = ?10, ending = NULL, doubts = doubts + ?11
             WHERE account = ?1 AND pk = ?2
             """,
             recipient.account,
             recipient.key,
-            state.rawValue,
-            due?.milliseconds,
-            code,
-            reply,
-            view.now.milliseconds
+            outcome.state.rawValue,
+            outcome.state == .expired ? 0 : 1,
+            isCancelled ? nil : outcome.due?.milliseconds,
+            outcome.code,
+            outcome.status,
+            outcome.phase,
+            outcome.reply,
+            view.now.milliseconds,
+            outcome.state == .unknown ? 1 : 0
         )
         guard let submission = try touch(recipient.submission, of: recipient.account) else { return }
-        try announce(
-            state,
-            of: recipient.address,
-            submission: submission,
-            account: recipient.account,
-            code: code,
-            reply: reply
-        )
+        try announce(outcome, of: recipient.address, submission: submission, account: recipient.account)
+    }
+
+    /// Announces that the sender was told of recipients that were not reached, by a message in a folder or not.
+    package func noteBounce(of submission: SubmissionRow, recipients: Int, message: PlacementID?) throws {
+        try view.events.append(.messageBounced, to: submission.account) {
+            $0.id("submissionId", submission.id)
+            $0.number("recipients", Int64(recipients))
+            if let message { $0.id("messageId", message) }
+        }
     }
 
     /// Makes the recipients that have not been reached due now, those given up included; how many they are.
     ///
-    /// One refused
-    /// stays refused.
-    package func retry(_ submission: SubmissionRow) throws -> Int {
-        try change(submission, from: [.queued, .deferred, .expired, .unknown], to: .queued, due: view.now)
+    /// One refused stays refused. Delivery gives up at `expires` then, if that is later than it was.
+    package func retry(_ submission: SubmissionRow, expires: Timestamp) throws -> Int {
+        let count = try change(submission, from: [.queued, .deferred, .expired, .unknown], to: .queued, due: view.now)
+        if count > 0 {
+            try connection.run(
+                "UPDATE outbox SET expires = max(expires, ?3) WHERE account = ?1 AND pk = ?2",
+                submission.account,
+                submission.key,
+                expires.milliseconds
+            )
+        }
+        return count
     }
 
     /// Ends the tries for recipients still waiting; how many they are.
@@ -231,12 +327,10 @@ extension Outbox where View == Transaction {
             )
             if state != recipient.state {
                 try announce(
-                    state,
+                    RecipientOutcome(state),
                     of: recipient.address,
                     submission: row.id,
-                    account: row.account,
-                    code: nil,
-                    reply: nil
+                    account: row.account
                 )
             }
         }
@@ -261,18 +355,18 @@ extension Outbox where View == Transaction {
     }
 
     private func announce(
-        _ state: RecipientState,
+        _ outcome: RecipientOutcome,
         of address: EmailAddress,
         submission: SubmissionID,
-        account: AccountKey,
-        code: Int?,
-        reply: String?
+        account: AccountKey
     ) throws {
-        try view.events.append(state.event, to: account) {
+        try view.events.append(outcome.state.event, to: account) {
             $0.id("submissionId", submission)
             $0.text("recipient", address.description)
-            if let code { $0.number("code", Int64(code)) }
-            if let reply { $0.text("reply", reply) }
+            if let code = outcome.code { $0.number("code", Int64(code)) }
+            if let status = outcome.status { $0.text("status", status) }
+            if let phase = outcome.phase { $0.text("phase", phase) }
+            if let reply = outcome.reply { $0.text("reply", reply) }
         }
     }
 }

@@ -50,9 +50,18 @@ package struct RecipientRow: Hashable, Sendable {
     /// Its text, or why there was none.
     package let reply: String?
     package let updated: Timestamp
+    /// The part of the dialogue that the last try ended in, as a word.
+    package let phase: String?
+    /// The enhanced status code of the last try (RFC 3463): `5.1.1`.
+    package let status: String?
+    /// Since when the end of the message is on its way; nil once it is known what came of that.
+    package let ending: Timestamp?
+    /// Tries whose end nobody answered.
+    package let doubts: Int
 
     static let select = """
-        SELECT r.pk, r.account, r.submission, r.address, r.state, r.attempts, r.due, r.code, r.reply, r.updated
+        SELECT r.pk, r.account, r.submission, r.address, r.state, r.attempts, r.due, r.code, r.reply, r.updated, r.phase,
+            r.status, r.ending, r.doubts
         FROM recipients r
         """
 
@@ -70,6 +79,41 @@ package struct RecipientRow: Hashable, Sendable {
         code = row.optionalInt64(7).map(Int.init)
         reply = row.optionalString(8)
         updated = Timestamp(milliseconds: row.int64(9))
+        phase = row.optionalString(10)
+        status = row.optionalString(11)
+        ending = row.optionalInt64(12).map(Timestamp.init(milliseconds:))
+        doubts = row.int(13)
+    }
+}
+
+/// How a try to deliver to one recipient ended.
+package struct RecipientOutcome: Hashable, Sendable {
+    package var state: RecipientState
+    /// When the next try is; nil for none.
+    package var due: Timestamp?
+    /// The part of the dialogue it ended in, as a word.
+    package var phase: String?
+    /// The reply code, if there was a reply.
+    package var code: Int?
+    /// The enhanced status code (RFC 3463).
+    package var status: String?
+    /// The other side's words, or why there are none.
+    package var reply: String?
+
+    package init(
+        _ state: RecipientState,
+        due: Timestamp? = nil,
+        phase: String? = nil,
+        code: Int? = nil,
+        status: String? = nil,
+        reply: String? = nil
+    ) {
+        self.state = state
+        self.due = due
+        self.phase = phase
+        self.code = code
+        self.status = status
+        self.reply = reply
     }
 }
 

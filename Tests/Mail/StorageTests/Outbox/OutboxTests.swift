@@ -48,8 +48,8 @@ import Wire
         #expect(due.map(\.address.description) == ["a@x.example", "b@x.example"])
         let later = Timestamp(milliseconds: now.milliseconds + 60_000)
         try await store.write { tx in
-            try tx.outbox.record(.deferred, for: due[0], code: 451, reply: "later", due: later)
-            try tx.outbox.record(.refused, for: due[1], code: 550, reply: "no \"such\" user")
+            try tx.outbox.record(RecipientOutcome(.deferred, due: later, code: 451, reply: "later"), for: due[0])
+            try tx.outbox.record(RecipientOutcome(.refused, code: 550, reply: "no \"such\" user"), for: due[1])
         }
         let after = try await current(row)
         #expect(after.recipients.map(\.state) == [.deferred, .refused, .delivered])
@@ -78,17 +78,17 @@ import Wire
             account,
             [("a@x.example", .queued), ("b@x.example", .queued), ("c@x.example", .refused)]
         )
-        try await store.write { try $0.outbox.record(.unknown, for: row.recipients[1]) }
+        try await store.write { try $0.outbox.record(RecipientOutcome(.unknown), for: row.recipients[1]) }
         #expect(try await store.write { try $0.outbox.cancel(row) } == 1)
         #expect(try await current(row).recipients.map(\.state) == [.cancelled, .unknown, .refused])
         // A try that was under way ends after the cancellation.
         try await store.write {
-            try $0.outbox.record(.deferred, for: row.recipients[0], due: Timestamp(milliseconds: 0))
+            try $0.outbox.record(RecipientOutcome(.deferred, due: Timestamp(milliseconds: 0)), for: row.recipients[0])
         }
         #expect(try await current(row).recipients[0].state == .cancelled)
-        try await store.write { try $0.outbox.record(.delivered, for: row.recipients[0]) }
+        try await store.write { try $0.outbox.record(RecipientOutcome(.delivered), for: row.recipients[0]) }
         #expect(try await current(row).recipients[0].state == .delivered)
-        #expect(try await store.write { try $0.outbox.retry(row) } == 1)
+        #expect(try await store.write { try $0.outbox.retry(row, expires: row.expires) } == 1)
         #expect(try await current(row).recipients.map(\.state) == [.delivered, .queued, .refused])
         await #expect(throws: StoreError.self) { try await store.write { try $0.outbox.delete(row) } }
         _ = try await store.write { try $0.outbox.cancel(row) }
