@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Runtime
-import Sockets
 
 /// Somebody who sleeps until there is something to do: signals that come while he is awake are not lost.
-final class Wakeup: Sendable {
+package final class Wakeup: Sendable {
     private struct State {
         var isSignalled = false
         var sleeper: UnsafeContinuation<Void, Never>?
@@ -14,8 +13,10 @@ final class Wakeup: Sendable {
 
     private let state = Lock(State())
 
+    package init() {}
+
     /// From any thread.
-    func signal() {
+    package func signal() {
         let sleeper = state.withLock { state -> UnsafeContinuation<Void, Never>? in
             if state.sleeper == nil { state.isSignalled = true }
             return state.sleeper.take()
@@ -24,7 +25,7 @@ final class Wakeup: Sendable {
     }
 
     /// Sleeps until a signal, one that came since the last sleep included, or so long; on `loop`, whose task this is.
-    func sleep(milliseconds: Int, on loop: EventLoop) async {
+    package func sleep(milliseconds: Int, on loop: EventLoop) async {
         var timer: LoopTimer?
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

@@ -183,6 +183,15 @@ package final class Connection {
         }
     }
 
+    /// Sends `octets` if that can be done at once, for a last word that nobody waits for.
+    package func writeNow(_ octets: [UInt8]) {
+        guard (try? socket.check()) != nil, !octets.isEmpty else { return }
+        let tls = tls
+        octets.withUnsafeBytes { bytes in
+            if let tls { _ = try? tls.write(bytes) } else { _ = try? socket.send(bytes) }
+        }
+    }
+
     private func write(_ buffer: inout ByteBuffer, through tls: TLSSession) async throws(IOError) {
         try socket.check()
         while !buffer.isEmpty {
