@@ -134,10 +134,14 @@ let mail: [Target] = [
         ]
     ),
     module("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
+    module("Backends", in: "Mail", ["Runtime", "Sockets"]),
     module(
         "Delivery",
         in: "Mail",
-        ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
+        [
+            "Runtime", "Sockets", "Crypto", "Metrics", "Transport", "Wire", "JSON", "MailTypes", "MIME", "SASL", "SMTP",
+            "SMTPSessions", "Storage", "Intake", "Accounts", "Backends", logging,
+        ]
     ),
     module(
         "Webhooks",
@@ -250,10 +254,15 @@ let suites: [Target] = [
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),
     tests("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
+    tests("Backends", in: "Mail", ["Runtime", "Sockets"]),
     tests(
         "Delivery",
         in: "Mail",
-        ["Runtime", "Wire", "JSON", "MailTypes", "MIME", "Storage", "Intake", "Accounts", logging]
+        [
+            "Runtime", "Sockets", "Egress", "Resolver", "TLS", "Transport", "Metrics", "Wire", "JSON", "MailTypes",
+            "MIME",
+            "SASL", "SMTP", "SMTPSessions", "Storage", "Intake", "Accounts", "Backends", logging,
+        ]
     ),
     tests(
         "MailServers",

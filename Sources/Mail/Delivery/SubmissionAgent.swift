@@ -7,8 +7,8 @@ import Runtime
 package import Storage
 package import Wire
 
-/// Takes messages from users: composes and spools them, then, in one transaction, delivers to the mailboxes here, keeps the
-/// copy in Sent, and notes what happened to each recipient.
+/// Takes messages from users: composes and spools them, then, in one transaction, delivers to the mailboxes here, queues what
+/// goes out through the account's own server, keeps the copy in Sent, and notes what happened to each recipient.
 package final class SubmissionAgent: Sendable {
     let store: Store
     private let reader: any MessageReading
@@ -18,19 +18,25 @@ package final class SubmissionAgent: Sendable {
 
     /// RFC 5321 §4.5.3.1.8 asks for at least 100.
     package static let maximumRecipients = 1000
+    /// How long delivery to others is tried, by default (RFC 5321 §4.5.4.1).
+    package static let defaultLifetimeMilliseconds: Int64 = 5 * 86_400_000
+
     /// How long delivery to others is tried.
-    private static let lifetimeMilliseconds: Int64 = 5 * 86_400_000
+    package let lifetimeMilliseconds: Int64
 
     /// - Parameters:
     ///   - hostname: our name in trace fields.
     ///   - messageOctets: the most octets of a finished message, and of what a draft is made of.
+    ///   - lifetimeMilliseconds: how long delivery to others is tried.
     package init(
         store: Store,
         reader: any MessageReading,
         domains: LocalDomains,
         hostname: Domain,
-        messageOctets: Int64
+        messageOctets: Int64,
+        lifetimeMilliseconds: Int64 = SubmissionAgent.defaultLifetimeMilliseconds
     ) {
+        self.lifetimeMilliseconds = lifetimeMilliseconds
         self.store = store
         self.reader = reader
         self.domains = domains
@@ -215,8 +221,10 @@ package final class SubmissionAgent: Sendable {
     /// Throws ``SubmissionError/unreachable(_:)`` when a recipient cannot be reached, or with ``SubmissionOptions/isPartial``
     /// when none can: the transaction must then come to nothing.
     package func accept(_ prepared: PreparedSubmission, in transaction: Transaction) throws -> AcceptedSubmission {
+        guard let account = try transaction.accounts.get(prepared.account) else { throw StoreError.notFound(.account) }
+        let isRelayed = try transaction.remoteServers.get(.smtp, of: account.key) != nil
         let routes = try prepared.recipients.map {
-            ($0, try route(to: $0, size: prepared.content.size, in: transaction))
+            ($0, try route(to: $0, size: prepared.content.size, isRelayed: isRelayed, in: transaction))
         }
         let unreachable = routes.compactMap { address, route in
             if case .none(let reason) = route { UnreachableRecipient(address: address, reason: reason) } else { nil }
@@ -224,7 +232,6 @@ package final class SubmissionAgent: Sendable {
         guard unreachable.isEmpty || prepared.options.isPartial && unreachable.count < routes.count else {
             throw SubmissionError.unreachable(unreachable)
         }
-        guard let account = try transaction.accounts.get(prepared.account) else { throw StoreError.notFound(.account) }
         var copy: MessageRow?
         if prepared.options.savesToSent, let sent = try transaction.folders.find(.sent, in: account.key) {
             var content = prepared.content
@@ -239,7 +246,12 @@ package final class SubmissionAgent: Sendable {
         let id = SubmissionID.random()
         var delivered: Set<AccountID> = []
         let states = try routes.map { address, route -> (address: EmailAddress, state: RecipientState) in
-            guard case .mailbox(let mailbox) = route else { return (address, .refused) }
+            let mailbox: AccountID
+            switch route {
+            case .none: return (address, .refused)
+            case .server: return (address, .queued)
+            case .mailbox(let found): mailbox = found
+            }
             if delivered.insert(mailbox).inserted {
                 let trace = trace(of: prepared, id: id, recipient: routes.count == 1 ? address : nil, in: transaction)
                 _ = try LocalDelivery(content: prepared.content, trace: trace, recipients: [mailbox]).perform(
@@ -254,7 +266,7 @@ package final class SubmissionAgent: Sendable {
             octets: .spooled(prepared.body),
             messageID: prepared.messageID.octets,
             message: copy?.id,
-            expires: Timestamp(milliseconds: transaction.now.milliseconds + Self.lifetimeMilliseconds),
+            expires: Timestamp(milliseconds: transaction.now.milliseconds + lifetimeMilliseconds),
             recipients: states
         )
         submission.id = id
@@ -269,15 +281,24 @@ package final class SubmissionAgent: Sendable {
 
     private enum Route {
         case mailbox(AccountID)
+        /// Through the account's own server.
+        case server
         case none(UnreachableRecipient.Reason)
     }
 
-    private func route(to address: EmailAddress, size: Int64, in transaction: Transaction) throws -> Route {
+    /// - Parameter isRelayed: whether the sender's account has a server that takes its mail.
+    private func route(
+        to address: EmailAddress,
+        size: Int64,
+        isRelayed: Bool,
+        in transaction: Transaction
+    ) throws -> Route {
         var account = try transaction.accounts.find(address: address)
         if account == nil, let untagged = address.withoutTag {
             account = try transaction.accounts.find(address: untagged)
         }
         guard let account, account.kind == .local else {
+            if isRelayed { return .server }
             return .none(domains.containsKnown(address.domain) ? .unknownMailbox : .noRoute)
         }
         guard !account.isSuspended else { return .none(.mailboxSuspended) }

@@ -49,6 +49,9 @@ extension SMTPClientMachine {
         proceed(&output)
     }
 
+    /// The places in the envelope of the recipients that the server has taken so far, of the message under way.
+    package var acceptedRecipients: [Int] { transaction?.accepted ?? [] }
+
     private func unsupported(by envelope: SMTPEnvelope) -> SMTPUnsupported? {
         if let limit = capabilities.maximumMessageOctets, envelope.octets > limit { return .size(limit: limit) }
         if envelope.needsSMTPUTF8, !capabilities.smtpUTF8 { return .smtpUTF8 }

@@ -156,13 +156,13 @@ package final class SMTPClientSession {
     ///
     /// - Parameters:
     ///   - text: gives the message, whatever line ends it has, piece by piece.
-    ///   - beforeEnd: is done when all of the text but its end was handed over, for at least one recipient: what is to be
-    ///     remembered should no answer come.
+    ///   - beforeEnd: is done before the text's end is sent, with the places in the envelope of the recipients that the server
+    ///     has taken, at least one: what is to be remembered should no answer come.
     ///
     /// What either throws, the call throws: the end was then not sent, nobody got the message, and the connection is closed.
     package func send(
         _ envelope: SMTPEnvelope,
-        beforeEnd: () async throws -> Void = {},
+        beforeEnd: ([Int]) async throws -> Void = { _ in },
         text: Text
     ) async throws -> [SMTPRecipientResult] {
         machine.begin(envelope, &output)
@@ -188,13 +188,14 @@ package final class SMTPClientSession {
     }
 
     /// One piece of the text; true when it was the last, whose end is then in the output.
-    private func supply(_ text: Text, _ beforeEnd: () async throws -> Void) async throws -> Bool {
+    private func supply(_ text: Text, _ beforeEnd: ([Int]) async throws -> Void) async throws -> Bool {
         var piece = ByteBuffer()
         var isMore = true
         while isMore, piece.count < Self.pieceOctets { isMore = try await text(&piece) }
+        let accepted = machine.acceptedRecipients
         machine.supply(piece.bytes, isLast: !isMore, &output)
         if !isMore {
-            try await beforeEnd()
+            try await beforeEnd(accepted)
         } else {
             await cancellable { await flush(during: .text) }
             lookForReply()
@@ -217,6 +218,12 @@ package final class SMTPClientSession {
             awaited = .max
             _ = await cancellable { await advance() }
         }
+        connection.close()
+    }
+
+    /// Says QUIT and closes, without waiting for the answer.
+    package func dismiss() {
+        if isUsable { connection.writeNow(Array("QUIT\r\n".utf8)) }
         connection.close()
     }
 

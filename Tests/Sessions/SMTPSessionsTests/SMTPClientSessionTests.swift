@@ -257,7 +257,7 @@ private let credentials = SASLClientCredentials(
                 let session = try await SMTPClientSession.open(route, dialer: server.dialer, pool: server.pool)
                 _ = try await session.send(
                     envelope("a@example.test"),
-                    beforeEnd: { throw Refusal() },
+                    beforeEnd: { _ in throw Refusal() },
                     text: text("A: b")
                 )
             }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Intake
+import MailTypes
+import Runtime
+import Storage
+import Wire
+
+/// A report to the sender of a message about those it did not reach, ready to be filed.
+struct Bounce: Sendable {
+    /// No more of the message's header is sent back.
+    private static let maximumHeaderOctets: Int64 = 32 << 10
+
+    let submission: SubmissionRow
+    let failures: Int
+    let content: NewContent
+
+    /// Nil where nobody failed for good, or there is nobody to tell.
+    static func prepare(_ settlement: Settlement, remote: String?, _ parts: CourierParts) async throws -> Bounce? {
+        let failures = settlement.outcomes.filter { $0.outcome.state == .refused || $0.outcome.state == .expired }
+        guard !failures.isEmpty, let sender = settlement.submission.sender,
+            let messageID = MessageID.random(at: parts.hostname)
+        else { return nil }
+        let reader = try await parts.store.openBody(settlement.submission.body)
+        let message = OutgoingMessage(submission: settlement.submission, reader: reader, pool: parts.store.blocking)
+        let report = DeliveryStatusNotification(
+            reporter: parts.hostname,
+            remote: remote,
+            recipient: sender,
+            submission: settlement.submission,
+            failures: failures.map { .init(address: $0.recipient.address, outcome: $0.outcome) },
+            header: try await message.header(limit: maximumHeaderOctets),
+            now: parts.now,
+            messageID: messageID,
+            boundary: Array("report-".utf8) + Hex.encode(RandomOctets.make(16).span)
+        )
+        let spool = parts.store.spool()
+        try spool.append(report.octets())
+        return Bounce(
+            submission: settlement.submission,
+            failures: failures.count,
+            content: try await parts.reader.read(try await spool.finish())
+        )
+    }
+
+    /// Puts it into the sender's inbox, where that is here, and announces it.
+    func file(in transaction: Transaction) throws {
+        guard let account = try transaction.accounts.get(submission.account) else { return }
+        var message: PlacementID?
+        switch account.kind {
+        case .local, .pop3:
+            message = try LocalDelivery(content: content, trace: [], recipients: [account.id]).perform(transaction)
+                .first?.id
+        case .imap:
+            // The inbox is at a server, of which the store is the mirror: the event has to do.
+            break
+        }
+        try transaction.outbox.noteBounce(of: submission, recipients: failures, message: message)
+    }
+}
