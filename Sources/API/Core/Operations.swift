@@ -18,5 +18,6 @@ extension API {
         ListEvents.operation, ListAllEvents.operation,
         ListThreads.operation, GetThread.operation,
         SendMessage.operation, ListSubmissions.operation, GetSubmission.operation, CancelSubmission.operation,
+        RetrySubmission.operation,
     ]
 }

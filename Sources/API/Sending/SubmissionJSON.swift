@@ -42,6 +42,16 @@ enum SubmissionJSON {
             writer.string(recipient.state.rawValue)
             writer.key("detail")
             writer.string(recipient.reply)
+            writer.key("code")
+            if let code = recipient.code { writer.number(Int64(code)) } else { writer.null() }
+            writer.key("status")
+            writer.string(recipient.status)
+            writer.key("phase")
+            writer.string(recipient.phase)
+            writer.key("attempts")
+            writer.number(Int64(recipient.attempts))
+            writer.key("nextAttemptAt")
+            if let due = recipient.due { writer.timestamp(due) } else { writer.null() }
             writer.endObject()
         }
         writer.endArray()
