@@ -165,7 +165,8 @@ final class CourierFixture: Sendable {
             var found: [String] = []
             try snapshot.events.list(of: ann.key, after: 0, limit: 1000) { event in
                 let data = event.data.array()
-                if String(decoding: data, as: UTF8.self).contains("\(id)") { found.append(event.type.repairedUTF8String()) }
+                guard String(decoding: data, as: UTF8.self).contains("\(id)") else { return true }
+                found.append(event.type.repairedUTF8String())
                 return true
             }
             return found
