@@ -94,6 +94,7 @@ let protocols: [Target] = [
     module("MIME", in: "Protocols", ["Wire", "MailTypes", "Charsets", "HTMLTrees"]),
     module("HTTP", in: "Protocols", ["Wire"]),
     module("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
+    module("POP3", in: "Protocols", ["Wire", "SASL"]),
     module("IMAP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
 ]
 
@@ -240,6 +241,7 @@ let suites: [Target] = [
         ["Wire", "Crypto", "MailTypes", "SASL", .product(name: "Yams", package: "Yams")],
         exclude: ["Disagreements.md", "ClientTranscripts"]
     ),
+    tests("POP3", in: "Protocols", ["Wire", "Crypto", "SASL"], exclude: ["Transcripts"]),
     tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(
@@ -299,6 +301,7 @@ let fuzzers: [Target] =
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
+        ("POP3Answers", ["POP3", "SASL"]),
         ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]),
     ].map { name, modules in
