@@ -68,11 +68,14 @@ let platform: [Target] = [
     system("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
     // DNS without blocking, which the C library has not.
     system("CAres", pkgConfig: "libcares", package: "libc-ares-dev"),
+    // Compression of connections; deflate is not for us to write.
+    system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
     .target(name: "CGumbo", path: "Sources/Platform/CGumbo", linkerSettings: [.linkedLibrary("gumbo")]),
     // The computing half: no I/O; Protocols may import it.
     module("Crypto", in: "Platform", ["COpenSSL"]),
     module("Charsets", in: "Platform", ["CICU"]),
     module("HTMLTrees", in: "Platform", ["CGumbo"]),
+    module("Compression", in: "Platform", ["CZlib"]),
     module("Egress", in: "Platform"),
     // The I/O half.
     module("Runtime", in: "Platform", ["CLinux"]),
@@ -115,6 +118,11 @@ let sessions: [Target] = [
         "SMTPSessions",
         in: "Sessions",
         ["Crypto", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SASL", logging]
+    ),
+    module(
+        "IMAPSessions",
+        in: "Sessions",
+        ["Compression", "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "IMAP", "SASL"]
     ),
 ]
 
@@ -211,6 +219,7 @@ let suites: [Target] = [
     tests("Crypto", in: "Platform"),
     tests("Charsets", in: "Platform"),
     tests("HTMLTrees", in: "Platform"),
+    tests("Compression", in: "Platform"),
     tests("Egress", in: "Platform"),
     tests("Runtime", in: "Platform"),
     tests("Sockets", in: "Platform", ["Runtime"]),
@@ -251,6 +260,14 @@ let suites: [Target] = [
             "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP",
             "SASL",
             logging,
+        ]
+    ),
+    tests(
+        "IMAPSessions",
+        in: "Sessions",
+        [
+            "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP",
+            "SASL",
         ]
     ),
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),

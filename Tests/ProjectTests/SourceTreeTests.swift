@@ -92,6 +92,7 @@ import Testing
             "CGumbo": ["HTMLTrees"],
             "CAres": ["Resolver"],
             "CCurl": ["WebClient"],
+            "CZlib": ["Compression"],
             // Ours, not libraries.
             "CLinux": ["Runtime", "Sockets", "TLS", "Storage"],
             "CEmbeddedFiles": ["EmbeddedFiles"],

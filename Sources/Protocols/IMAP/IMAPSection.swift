@@ -37,6 +37,19 @@ package struct IMAPSection: Hashable, Sendable {
         self.origin = origin
     }
 
+    /// Whether a server that was asked for `request` means this by its answer: names of fields may come in other letters, and
+    /// the beginning is 0 where only a length was given.
+    package func answers(_ request: Self) -> Bool {
+        guard item == request.item, part == request.part, origin ?? 0 == request.origin ?? 0 else { return false }
+        switch (text, request.text) {
+        case (.headerFields(let names), .headerFields(let wanted)),
+            (.headerFieldsNot(let names), .headerFieldsNot(let wanted)):
+            return names.count == wanted.count
+                && zip(names, wanted).allSatisfy { ASCII.equalsIgnoringCase($0.span, $1.span) }
+        default: return text == request.text
+        }
+    }
+
     /// What stands between the brackets, and they.
     func append(to output: inout ByteBuffer) {
         output.append(ASCII.openBracket)
