@@ -124,6 +124,11 @@ let sessions: [Target] = [
         in: "Sessions",
         ["Compression", "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "IMAP", "SASL"]
     ),
+    module(
+        "POP3Sessions",
+        in: "Sessions",
+        ["Crypto", "Runtime", "Sockets", "Transport", "Wire", "POP3", "SASL"]
+    ),
 ]
 
 // MARK: Mail: what the gateway does with mail; all policy lives here.
@@ -269,6 +274,11 @@ let suites: [Target] = [
             "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP",
             "SASL",
         ]
+    ),
+    tests(
+        "POP3Sessions",
+        in: "Sessions",
+        ["Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "POP3", "SASL"]
     ),
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),

@@ -226,4 +226,25 @@ package struct Dovecot: Sendable {
     }
 
     package func stop() { process.stop() }
+
+    /// Puts messages (with LF, as Maildir has them) into a user's inbox.
+    package func deliver(_ texts: [String], to user: String) throws {
+        let maildir = folder.appendingPathComponent("mail/\(user)/Maildir")
+        for name in ["cur", "new", "tmp"] {
+            try FileManager.default.createDirectory(
+                at: maildir.appendingPathComponent(name),
+                withIntermediateDirectories: true
+            )
+        }
+        for (index, text) in texts.enumerated() {
+            try Data(text.utf8).write(to: maildir.appendingPathComponent("new/\(1_000_000 + index).test.example"))
+        }
+        let all = [folder.appendingPathComponent("mail/\(user)").path] + Self.everything(below: maildir.path)
+        for path in all { guard chown(path, 5000, 5000) == 0 else { throw POSIXError(.EPERM) } }
+    }
+
+    private static func everything(below path: String) -> [String] {
+        let found = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+        return [path] + found.map { "\(path)/\($0)" }
+    }
 }

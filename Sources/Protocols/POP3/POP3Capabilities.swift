@@ -14,11 +14,11 @@ package struct POP3Capabilities: Hashable, Sendable {
     package var uidl = false
     package var pipelining = false
     package var responseCodes = false
-    /// RFC 3206
+    /// RFC 3206.
     package var authenticationResponseCode = false
-    /// RFC 2595 §4
+    /// RFC 2595 §4.
     package var startTLS = false
-    /// RFC 6856
+    /// RFC 6856.
     package var utf8 = false
     /// Days that messages are kept, 0 for none once they were fetched; nil where nothing is said, or they are kept.
     package var expireDays: UInt32?

@@ -80,7 +80,7 @@ package enum POP3Command: Hashable, Sendable {
     /// Ends the session; what was marked is deleted, all of it or nothing, before the answer comes.
     case quit
 
-    var phase: POP3ClientPhase {
+    package var phase: POP3ClientPhase {
         switch self {
         case .stat: .status
         case .list: .list

@@ -65,17 +65,12 @@ package final class SMTPClientSession {
     /// What a piece of a text is before it is sent.
     private static let pieceOctets = 32 << 10
 
-    let connection: Connection
+    let channel: DialogueChannel
     private let route: SMTPClientRoute
     private let dialer: Dialer
     private let patience: SMTPClientPatience
     private let pool: BlockingPool
     private var machine: SMTPClientMachine
-    private var input = ByteBuffer()
-    private var output = ByteBuffer()
-    /// The reply that is awaited, by its number, and until when.
-    private var awaited = -1
-    private var deadline: UInt64 = 0
     /// What TLS failed with, which the machine has no word for.
     private var handshakeError: DialError?
     /// How sending failed, and how much was not sent: told to the machine once it has seen the server's last words.
@@ -88,7 +83,7 @@ package final class SMTPClientSession {
         _ patience: SMTPClientPatience,
         _ pool: BlockingPool
     ) {
-        self.connection = connection
+        channel = DialogueChannel(connection)
         self.route = route
         self.dialer = dialer
         self.patience = patience
@@ -118,7 +113,7 @@ package final class SMTPClientSession {
             throw .dial(error)
         }
         let session = SMTPClientSession(connection, route, dialer, patience, pool)
-        switch await session.cancellable({ await session.advance() }) {
+        switch await session.channel.cancellable({ await session.advance() }) {
         case .ready: return session
         case .closed(let failure):
             connection.close()
@@ -136,19 +131,11 @@ package final class SMTPClientSession {
     package var capabilities: SMTPCapabilities { machine.capabilities }
     /// Messages that were begun in this session.
     package var transactions: Int { machine.transactions }
-    package var isTLS: Bool { connection.isTLS }
+    package var isTLS: Bool { channel.connection.isTLS }
 
     /// Whether another message can be sent, as far as can be known without asking: false once the server has hung up, or said
     /// that it will.
-    package var isUsable: Bool {
-        guard !machine.isOver, !connection.hasPeerClosed, input.isEmpty else { return false }
-        do throws(IOError) {
-            guard let count = try connection.readNow(into: &input) else { return true }
-            return count > 0 && input.isEmpty
-        } catch {
-            return false
-        }
-    }
+    package var isUsable: Bool { !machine.isOver && channel.isQuiet }
 
     // MARK: Sending
 
@@ -165,10 +152,10 @@ package final class SMTPClientSession {
         beforeEnd: ([Int]) async throws -> Void = { _ in },
         text: Text
     ) async throws -> [SMTPRecipientResult] {
-        machine.begin(envelope, &output)
+        machine.begin(envelope, &channel.output)
         var isEndSent = false
         while true {
-            switch await cancellable({ await advance() }) {
+            switch await channel.cancellable({ await advance() }) {
             case .finished(let results): return results
             case .text:
                 do {
@@ -193,42 +180,37 @@ package final class SMTPClientSession {
         var isMore = true
         while isMore, piece.count < Self.pieceOctets { isMore = try await text(&piece) }
         let accepted = machine.acceptedRecipients
-        machine.supply(piece.bytes, isLast: !isMore, &output)
+        machine.supply(piece.bytes, isLast: !isMore, &channel.output)
         if !isMore {
             try await beforeEnd(accepted)
         } else {
-            await cancellable { await flush(during: .text) }
-            lookForReply()
+            await channel.cancellable { await flush(during: .text) }
+            channel.takeWhatIsThere()
         }
         return !isMore
     }
 
     /// Closes the connection before the text's end.
     private func abandon() {
-        machine.failed(.connectionLost(.text), unsentOctets: max(1, output.count))
-        output.removeAll()
-        connection.close()
+        machine.failed(.connectionLost(.text), unsentOctets: max(1, channel.output.count))
+        channel.output.removeAll()
+        channel.close()
     }
 
     /// Says QUIT, waits shortly for the answer, and closes.
     package func quit() async {
         if !machine.isOver {
-            machine.quit(&output)
-            connection.setDeadline(milliseconds: patience.quitMilliseconds)
-            awaited = .max
-            _ = await cancellable { await advance() }
+            machine.quit(&channel.output)
+            _ = await channel.cancellable { await advance() }
         }
-        connection.close()
+        channel.close()
     }
 
     /// Says QUIT and closes, without waiting for the answer.
-    package func dismiss() {
-        if isUsable { connection.writeNow(Array("QUIT\r\n".utf8)) }
-        connection.close()
-    }
+    package func dismiss() { channel.close(saying: machine.isOver ? nil : "QUIT\r\n") }
 
     /// Closes at once.
-    package func close() { connection.close() }
+    package func close() { channel.close() }
 
     // MARK: The dialogue
 
@@ -239,19 +221,10 @@ package final class SMTPClientSession {
         case closed(SMTPClientFailure?)
     }
 
-    private func cancellable<R>(_ body: () async -> R) async -> R {
-        let socket = connection.socket
-        return await withTaskCancellationHandler {
-            await body()
-        } onCancel: {
-            socket.loop.post { socket.fail(.cancelled) }
-        }
-    }
-
     /// Lets the dialogue go on until it needs its owner.
     private func advance() async -> Pause {
         while true {
-            switch machine.next(&input, &output) {
+            switch machine.next(&channel.input, &channel.output) {
             case .read(let phase):
                 await flush(during: phase)
                 if !tellBreakage() { await fill(during: phase) }
@@ -263,25 +236,27 @@ package final class SMTPClientSession {
                 if !tellBreakage() { return .text }
             case .finished(let results): return .finished(results)
             case .close(let failure):
-                connection.close()
+                channel.close()
                 return .closed(failure)
             }
         }
     }
 
+    private func patience(during phase: SMTPClientPhase) -> Int {
+        phase == .quit ? patience.quitMilliseconds : patience[phase]
+    }
+
     /// Sends the output, or notes how that failed.
     private func flush(during phase: SMTPClientPhase) async {
-        guard !output.isEmpty, breakage == nil else { return }
-        if phase != .quit { connection.setDeadline(milliseconds: patience[phase == .final ? .text : phase]) }
-        awaited = -1
+        guard breakage == nil else { return }
         do throws(IOError) {
-            try await connection.write(&output)
+            try await channel.flush(milliseconds: patience(during: phase == .final ? .text : phase))
         } catch {
-            breakage = (error, output.count)
+            breakage = (error, channel.output.count)
             // A server that has had enough says why, then closes: its words may be there already.
-            lookForReply()
+            channel.takeWhatIsThere()
+            channel.output.removeAll()
         }
-        output.removeAll(keepingCapacity: false)
     }
 
     /// False where there is nothing to tell.
@@ -297,24 +272,9 @@ package final class SMTPClientSession {
         machine.failed(error == .timeout ? .timedOut(phase) : .connectionLost(phase), unsentOctets: unsentOctets)
     }
 
-    /// Takes what the server has said so far, if anything, without waiting.
-    private func lookForReply() {
-        do throws(IOError) {
-            while let count = try connection.readNow(into: &input), count > 0 {}
-        } catch {
-            // Whoever needs the connection next finds out.
-        }
-    }
-
     private func fill(during phase: SMTPClientPhase) async {
-        if phase != .quit, awaited != machine.replies {
-            // One deadline for one reply, however it dribbles.
-            awaited = machine.replies
-            connection.setDeadline(milliseconds: patience[phase])
-        }
         do throws(IOError) {
-            if input.isEmpty { input.removeAll(keepingCapacity: false) }
-            guard try await connection.read(into: &input) > 0 else { throw .endOfStream }
+            try await channel.fill(answer: machine.replies, milliseconds: patience(during: phase))
         } catch {
             tell(error, 0)
         }
@@ -325,12 +285,12 @@ package final class SMTPClientSession {
         if tellBreakage() { return }
         do throws(DialError) {
             try await dialer.secure(
-                connection,
+                channel.connection,
                 to: route.server,
-                unread: input,
+                unread: channel.input,
                 milliseconds: patience.handshakeMilliseconds
             )
-            machine.tlsEstablished(isVerified: true, channelBinding: connection.channelBinding, &output)
+            machine.tlsEstablished(isVerified: true, channelBinding: channel.connection.channelBinding, &channel.output)
         } catch {
             handshakeError = error
             machine.failed(.connectionLost(.startTLS), unsentOctets: 0)
@@ -344,7 +304,7 @@ package final class SMTPClientSession {
                     key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
                 }
             }
-            machine.derived(salted, &output)
+            machine.derived(salted, &channel.output)
         } catch {
             machine.failed(.connectionLost(.authentication), unsentOctets: 0)
         }

@@ -340,6 +340,6 @@ extension SMTPClientSession {
     /// Sends an empty line, so that a script goes on.
     fileprivate func nudge() async {
         var line = ByteBuffer([13, 10])
-        try? await connection.write(&line)
+        try? await channel.connection.write(&line)
     }
 }
