@@ -192,7 +192,7 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
+            "Accounts", "Backends", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),

@@ -6,7 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + webhooks + resolver + egress + log + threads
+        general + listeners + tls + http + smtp + limits + mime + events + webhooks + delivery + resolver + egress + log
+        + threads
         + passwords + shutdown + metrics + testing
 
     package static func named(_ name: String) -> Self? { all.first { $0.name == name } }
@@ -313,6 +314,36 @@ extension ConfigurationKey {
             "Requests under way to all endpoints, besides one for each"
         ),
         integer("webhooks.endpoints", \.webhooks.endpoints, 0...10_000, "Webhooks there may be"),
+    ]
+
+    private static let delivery: [Self] = [
+        integer("delivery.lifetimeHours", \.delivery.lifetimeHours, 1...2400, "How long a message is tried"),
+        integers(
+            "delivery.retrySeconds",
+            \.delivery.retrySeconds,
+            1...86_400,
+            count: 1...50,
+            "From each failed try to the next; the last one goes on"
+        ),
+        integer(
+            "delivery.connectionsPerAccount",
+            \.delivery.connectionsPerAccount,
+            1...100,
+            "Connections of one account to its server at a time"
+        ),
+        integer(
+            "delivery.connectionsPerHost",
+            \.delivery.connectionsPerHost,
+            1...10_000,
+            "Connections to one server at a time, of all accounts"
+        ),
+        integer("delivery.idleSeconds", \.delivery.idleSeconds, 0...3600, "How long an idle connection is kept"),
+        integer(
+            "delivery.patienceSeconds",
+            \.delivery.patienceSeconds,
+            1...3600,
+            "The longest that a server is waited for, where RFC 5321 does not ask for less"
+        ),
     ]
 
     private static let log: [Self] = [

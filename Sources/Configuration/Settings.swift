@@ -29,6 +29,7 @@ package struct Settings: Sendable {
     package var mime = MIME()
     package var events = Events()
     package var webhooks = Webhooks()
+    package var delivery = Delivery()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -144,6 +145,21 @@ package struct Settings: Sendable {
         /// Requests under way to all endpoints, besides one for each.
         package var totalConcurrency = 256
         package var endpoints = 100
+    }
+
+    package struct Delivery: Sendable, Equatable {
+        /// How long a message is tried.
+        package var lifetimeHours = 120
+        /// From each failed try to the next; the last one goes on.
+        package var retrySeconds = [60, 300, 900, 1800, 3600, 4000]
+        /// Connections of one account at a time.
+        package var connectionsPerAccount = 4
+        /// Connections to one server at a time, of all accounts.
+        package var connectionsPerHost = 20
+        /// How long a connection is kept that has nothing to do.
+        package var idleSeconds = 30
+        /// The longest that a server is waited for, where RFC 5321 does not ask for less.
+        package var patienceSeconds = 600
     }
 
     package struct Log: Sendable, Equatable {

@@ -51,6 +51,11 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
     }
 
+    @Test func mailGoesOutOnceThroughAServerThatMisbehavesAndAKill() throws {
+        let outcome = try python("sending.py", [Project.postern, "\(try root)/sending", "--messages", "200"])
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
     @Test func whatIsTooMuchIsShedAndSaidSo() throws {
         let outcome = try python("overload.py", [Project.postern, "\(try root)/overload"])
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")

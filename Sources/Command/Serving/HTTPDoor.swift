@@ -31,7 +31,8 @@ final class HTTPDoor: Sendable {
             reader: foundation.intake,
             domains: LocalDomains(store: store, configured: try settings.configuredDomains()),
             hostname: try settings.ownDomain(),
-            messageOctets: Int64(settings.limits.messageOctets)
+            messageOctets: Int64(settings.limits.messageOctets),
+            lifetimeMilliseconds: Int64(settings.delivery.lifetimeHours) * 3_600_000
         )
         let api = API(
             store: store,

@@ -3,6 +3,7 @@
 internal import API
 internal import Accounts
 internal import Configuration
+internal import Delivery
 internal import HTTPServer
 internal import Intake
 internal import Logging
@@ -42,6 +43,7 @@ final class Server: Sendable {
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
     private let webhooks: WebhookDispatcher
+    private let courier: Courier
     private let listeners: [Listener]
     private let draining: DrainFlag
     private let housekeeping: [Task<Void, Never>]
@@ -58,6 +60,7 @@ final class Server: Sendable {
         _ foundation: Foundation,
         _ doors: (http: HTTPDoor, smtp: SMTPDoor?, listeners: [Listener], ready: ReadyLine),
         _ webhooks: WebhookDispatcher,
+        _ courier: Courier,
         tls: TLSServerContext?
     ) {
         settings = foundation.settings
@@ -70,6 +73,7 @@ final class Server: Sendable {
         logger = foundation.logs.logger("server")
         self.tls = tls
         self.webhooks = webhooks
+        self.courier = courier
         (http, smtp, listeners, ready) = doors
         let sweeping = Housekeeping.start(
             foundation.store,
@@ -172,7 +176,9 @@ final class Server: Sendable {
             clock: foundation.clock
         )
         let tls = scope == .everything ? try Certificate.context(settings, logger: foundation.logs.logger("tls")) : nil
-        let webhooks = try await WebhookService.make(foundation)
+        let box = try await ServerSecrets.prepare(foundation)
+        let webhooks = try WebhookService.make(foundation, box)
+        let courier = try CourierService.make(foundation, box)
         var opened: [Listener] = []
         do {
             let http = try HTTPDoor(foundation, webhooks: webhooks)
@@ -198,8 +204,11 @@ final class Server: Sendable {
                     try door.listen(at: $0, .submissions, "submissions")
                 }
             }
-            if scope == .everything { try await webhooks.start() }
-            return Server(foundation, (http, smtp, opened, ready), webhooks, tls: tls)
+            if scope == .everything {
+                try await webhooks.start()
+                courier.start()
+            }
+            return Server(foundation, (http, smtp, opened, ready), webhooks, courier, tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -270,6 +279,7 @@ final class Server: Sendable {
             logger.warning("some connections were cut off", metadata: ["after_s": "\(settings.shutdown.drainSeconds)"])
         }
         for task in housekeeping { task.cancel() }
+        Blocking.run(on: loop) { [courier] in await courier.stop(milliseconds: min(limit, 10_000)) }
         Blocking.run(on: loop) { [webhooks] in await webhooks.stop() }
         Blocking.run(on: loop) { [outgoing] in await outgoing.stop() }
         workers.stop()

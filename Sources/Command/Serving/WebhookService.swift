@@ -11,18 +11,8 @@ internal import Webhooks
 
 /// The webhooks of a server: made before the API that manages them, started once everything listens.
 enum WebhookService {
-    static func make(_ foundation: Server.Foundation) async throws -> WebhookDispatcher {
+    static func make(_ foundation: Server.Foundation, _ box: SecretBox) throws -> WebhookDispatcher {
         let settings = foundation.settings
-        let box: SecretBox
-        do {
-            box = try await SecretKeyFile.prepare(
-                given: settings.secret,
-                directory: settings.data,
-                store: foundation.store
-            )
-        } catch let failure as SecretKeyFile.Failure {
-            throw Server.Failure(description: failure.description)
-        }
         return WebhookDispatcher(
             WebhookParts(
                 store: foundation.store,

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Accounts
+internal import Configuration
+
+/// The key that secrets in the store are sealed with.
+enum ServerSecrets {
+    /// Makes the key at a first start; refuses one that does not open what is there.
+    static func prepare(_ foundation: Server.Foundation) async throws -> SecretBox {
+        do {
+            return try await SecretKeyFile.prepare(
+                given: foundation.settings.secret,
+                directory: foundation.settings.data,
+                store: foundation.store
+            )
+        } catch let failure as SecretKeyFile.Failure {
+            throw Server.Failure(description: failure.description)
+        }
+    }
+}
