@@ -120,8 +120,10 @@ package struct CyrusIMAP: Sendable {
     private let process: PeerProcess
 
     package init() throws {
-        imap = try PeerProcess.freePort()
-        imaps = try PeerProcess.freePort()
+        var ports: Set<UInt16> = []
+        while ports.count < 2 { ports.insert(try PeerProcess.freePort()) }
+        let found = Array(ports)
+        (imap, imaps) = (found[0], found[1])
         folder = try PeerProcess.makeFolder()
         let path = folder.path
         // IDLE never wakes where the folder for its sockets is not there.

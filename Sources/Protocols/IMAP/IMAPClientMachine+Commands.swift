@@ -215,6 +215,8 @@ extension IMAPClientMachine {
         case .list: asker(of: .list)
         case .mailboxStatus(let status): asker(of: .status(status.mailbox))
         case .quota, .quotaRoots: asker(of: .quota)
+        // Of a FETCH with VANISHED, or of SELECT.
+        case .vanished(_, isEarlier: true): asker(of: .fetch)
         case .status: asker(of: .copied)
         case .continuation, .tagged, .capability, .enabled, .flags, .exists, .recent, .expunge, .vanished, .namespace,
             .id, .unknown:

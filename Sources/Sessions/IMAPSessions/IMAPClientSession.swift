@@ -28,6 +28,8 @@ package final class IMAPClientSession {
     private var told: IMAPFetchedMessage?
     /// What TLS failed with, which the machine has no word for.
     private var handshakeError: DialError?
+    /// How the connection broke.
+    private var failure: IMAPClientFailure?
     /// Of the time for what is under way, in milliseconds.
     private var remaining = 0
     let interruption: IMAPInterruption
@@ -152,6 +154,8 @@ package final class IMAPClientSession {
                 throw error
             }
         }
+        // Between operations a connection holds no memory.
+        if input.isEmpty { input.removeAll(keepingCapacity: false) }
         return results.compactMap { $0 }
     }
 
@@ -302,7 +306,9 @@ package final class IMAPClientSession {
 
     private func tell(_ error: IOError) {
         let phase = machine.phase
-        machine.failed(error == .timeout ? .timedOut(phase) : .connectionLost(phase))
+        let failure: IMAPClientFailure = error == .timeout ? .timedOut(phase) : .connectionLost(phase)
+        self.failure = failure
+        machine.failed(failure)
         connection.close()
     }
 
@@ -416,7 +422,7 @@ package final class IMAPClientSession {
         machine.supply(octets, &output)
         await flush()
         // A server that has had enough hangs up.
-        guard machine.phase != .closed else { throw .session(.connectionLost(.command)) }
+        if let failure { throw .session(failure) }
     }
 
     /// IDLE lasts so long at most.

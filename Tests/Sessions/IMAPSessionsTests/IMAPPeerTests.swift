@@ -200,6 +200,15 @@ import Wire
         #expect(IMAPNumberSet(ranges: again.vanished).normalized == IMAPNumberSet([2, 4] as [UInt32]))
         #expect(changed.map { $0.uid } == [1])
 
+        if session.enabled.contains(.qresync) {
+            var later: [UInt32?] = []
+            let gone = try await session.fetch(IMAPNumberSet(1...4), [.flags], changedSince: modSeq) {
+                later.append($0.uid)
+            }
+            #expect(later == [1])
+            #expect(gone.normalized == IMAPNumberSet([2, 4] as [UInt32]))
+        }
+
         // Removing.
         try await session.store(IMAPNumberSet(1...3), .add, MessageFlags([.deleted]))
         try await session.expunge(IMAPNumberSet(3...3))
