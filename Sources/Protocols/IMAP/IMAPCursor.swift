@@ -50,7 +50,9 @@ struct IMAPCursor {
     /// The word, in any case, and nothing that could go on with it behind it.
     mutating func take(word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
-        guard end - index >= count, ASCII.equalsIgnoringCase(bytes[index..<index + count], word) else { return false }
+        guard end - index >= count,
+            ASCII.equalsIgnoringCase(bytes.span.extracting(index..<index + count), word)
+        else { return false }
         if let after = next(count), IMAPGrammar.isAtom(after) { return false }
         index += count
         return true
@@ -85,7 +87,7 @@ struct IMAPCursor {
     mutating func number(maximum: UInt64 = UInt64(Int64.max)) throws(IMAPSyntaxError) -> UInt64 {
         let start = index
         while let byte = next, ASCII.isDigit(byte) { index += 1 }
-        guard let value = StrictInteger.decimal(bytes[start..<index], maximum: maximum) else {
+        guard let value = StrictInteger.decimal(bytes.span.extracting(start..<index), maximum: maximum) else {
             throw .badNumber(at: start)
         }
         return value
@@ -146,7 +148,10 @@ struct IMAPCursor {
     /// `quoted = DQUOTE *QUOTED-CHAR DQUOTE`; octets above 0x7F are taken, and what stands behind a backslash, as it is.
     private mutating func quoted() throws(IMAPSyntaxError) -> [UInt8] {
         try expect(ASCII.quote)
-        var text: [UInt8] = []
+        let start = index
+        // Most have nothing in them that needs to be looked at.
+        while let byte = next, byte != ASCII.quote, byte != ASCII.backslash, byte >= ASCII.space { index += 1 }
+        var text = Array(bytes[start..<index])
         while let byte = next {
             index += 1
             switch byte {
@@ -211,7 +216,8 @@ enum IMAPGrammar {
         var first = digits
         while first > start, ASCII.isDigit(line[first - 1]) { first -= 1 }
         guard first > start, line[first - 1] == ASCII.openBrace, first < digits else { return nil }
-        guard let octets = StrictInteger.decimal(line[first..<digits], maximum: UInt64(Int64.max)) else {
+        guard let octets = StrictInteger.decimal(line.span.extracting(first..<digits), maximum: UInt64(Int64.max))
+        else {
             throw .badLiteral
         }
         let isBinary = first - 1 > start && line[first - 2] == tilde

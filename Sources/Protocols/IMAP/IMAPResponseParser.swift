@@ -185,8 +185,8 @@ package struct IMAPResponseParser: Sendable {
         if case .unknown = kind { begin() }
         if case .line = kind { return finish() }
         let announced = try IMAPGrammar.literal(atEndOf: text, from: start)
-        if case .fetch = kind { nesting.advance(over: text, from: start, to: announced?.at ?? text.count) }
         guard let announced else { return finish() }
+        if case .fetch = kind { nesting.advance(over: text, from: start, to: announced.at) }
         text.append(ASCII.lf)
         if case .fetch = kind {
             try fetchLiteral(announced.octets, at: announced.at)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Wire
+
 /// The system flags of RFC 9051 §2.3.2 as bits.
 ///
 /// Keywords are kept beside them, as words.
@@ -37,18 +39,21 @@ package struct MessageFlags: Hashable, Sendable {
 
     /// Whether a word can be a keyword: an IMAP `atom` (RFC 9051 §9) that is not the word of a system flag.
     package static func isKeyword(_ word: String) -> Bool {
-        let bytes = Array(word.utf8)
-        guard !bytes.isEmpty, bytes.count <= maximumKeywordOctets else { return false }
-        let atom = bytes.allSatisfy { byte in
-            byte > 0x20 && byte < 0x7F && !Array("(){%*\"\\]".utf8).contains(byte)
+        guard (1...maximumKeywordOctets).contains(word.utf8.count) else { return false }
+        let atom = word.utf8.allSatisfy { byte in
+            switch byte {
+            case 0...0x20, 0x7F...0xFF: false
+            // "(){%*\"\\]"
+            case 0x28, 0x29, 0x7B, 0x25, 0x2A, 0x22, 0x5C, 0x5D: false
+            default: true
+            }
         }
         return atom && systemFlag(word) == nil
     }
 
     /// The system flag an API word names, in any ASCII case.
     package static func systemFlag(_ word: String) -> SystemFlags? {
-        let folded = fold(word)
-        return SystemFlags.words.first { fold("\($0.word)") == folded }?.flag
+        SystemFlags.words.first { ASCII.equalsIgnoringCase(word.utf8, $0.word) }?.flag
     }
 
     package func contains(keyword: String) -> Bool {
