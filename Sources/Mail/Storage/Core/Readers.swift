@@ -89,9 +89,10 @@ final class Readers: Sendable {
     ) throws -> sending R {
         if isStopped.withLock({ $0 }) { throw StoreError.closed }
         return try idle.lend(make: { try Reader(configuration, clock: clock) }) { reader in
-            reader.deadline = milliseconds.map { clock.monotonic() &+ UInt64($0) &* 1_000_000 } ?? .max
             let connection = reader.connection
+            // Without a deadline: SQLite can stop a statement that has done its work already.
             try connection.run("BEGIN")
+            reader.deadline = milliseconds.map { clock.monotonic() &+ UInt64($0) &* 1_000_000 } ?? .max
             defer {
                 reader.deadline = .max
                 _ = try? connection.run("ROLLBACK")

@@ -31,6 +31,15 @@ import Wire
         try await test.expectSound()
     }
 
+    /// SQLite counts what a statement does over all its uses, and may stop even one that has done its work.
+    @Test func noReadIsLeftHalfBegunWhereItsTimeIsUpAtOnce() async throws {
+        let test = try TestStore { $0.quickReadMilliseconds = 0 }
+        let account = try await test.account()
+        for _ in 0..<3000 {
+            #expect(try await test.store.read { try $0.accounts.get(account.key) } != nil)
+        }
+    }
+
     @Test func aSecondStoreInTheDirectoryIsRefused() throws {
         let test = try TestStore()
         #expect(throws: StoreError.locked) { try TestStore(test.directory) }
