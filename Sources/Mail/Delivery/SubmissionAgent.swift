@@ -222,7 +222,8 @@ package final class SubmissionAgent: Sendable {
     /// when none can: the transaction must then come to nothing.
     package func accept(_ prepared: PreparedSubmission, in transaction: Transaction) throws -> AcceptedSubmission {
         guard let account = try transaction.accounts.get(prepared.account) else { throw StoreError.notFound(.account) }
-        let isRelayed = try transaction.remoteServers.get(.smtp, of: account.key) != nil
+        let server = try transaction.remoteServers.get(.smtp, of: account.key)
+        let isRelayed = server != nil
         let routes = try prepared.recipients.map {
             ($0, try route(to: $0, size: prepared.content.size, isRelayed: isRelayed, in: transaction))
         }
@@ -233,15 +234,19 @@ package final class SubmissionAgent: Sendable {
             throw SubmissionError.unreachable(unreachable)
         }
         var copy: MessageRow?
-        if prepared.options.savesToSent, let sent = try transaction.folders.find(.sent, in: account.key) {
+        if prepared.options.savesToSent, server?.filesSent != true,
+            let sent = try transaction.folders.find(.sent, in: account.key)
+        {
             var content = prepared.content
             content.id = .random()
+            if account.kind == .imap { content.identity = try MirroredReading.identity(of: content, prepared.body) }
             copy = try transaction.messages.append(
                 to: sent,
                 content,
                 flags: MessageFlags(.seen),
                 arrival: .added
             )
+            if account.kind == .imap, let copy { try transaction.mirror.upload(copy) }
         }
         let id = SubmissionID.random()
         var delivered: Set<AccountID> = []

@@ -296,13 +296,7 @@ struct PartTree {
     }
 
     private func path(forKind kind: Kind, parent: Int?, position: Int) -> String {
-        guard let parent else { return kind == .multipart ? "0" : "1" }
-        let outer = parts[parent]
-        if outer.contentType.isMessage, !outer.contentType.isMultipart {
-            return outer.path + (kind == .multipart ? ".0" : ".1")
-        }
-        if outer.path == "0" { return "\(position)" }
-        return outer.path.hasSuffix(".0") ? "\(outer.path.dropLast())\(position)" : "\(outer.path).\(position)"
+        MIMEPart.path(isMultipart: kind == .multipart, in: parent.map { parts[$0] }, position: position)
     }
 
     mutating func message(size: Int64) -> MIMEMessage {

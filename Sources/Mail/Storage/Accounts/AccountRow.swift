@@ -63,6 +63,7 @@ package struct AccountRow: Hashable, Sendable {
 
 /// What a new account is to be.
 package struct NewAccount: Sendable {
+    package var id = AccountID.random()
     package var kind: AccountType
     package var address: EmailAddress
     /// `[a-z0-9-]`, at most 64, or nil.

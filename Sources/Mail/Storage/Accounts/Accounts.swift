@@ -52,7 +52,7 @@ extension Accounts where View == Transaction {
     @discardableResult
     package func create(_ new: NewAccount) throws -> AccountRow {
         try checkFree(address: new.address, alias: new.alias, but: nil)
-        let id = AccountID.random()
+        let id = new.id
         let now = view.now.milliseconds
         try connection.run(
             """

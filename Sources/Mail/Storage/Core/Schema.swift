@@ -226,6 +226,11 @@ enum Schema {
         CREATE INDEX contents_by_email_id ON contents (account, email_id) WHERE email_id IS NOT NULL;
         CREATE INDEX contents_by_fingerprint ON contents (account, fingerprint) WHERE fingerprint IS NOT NULL;
         CREATE INDEX contents_by_use ON contents (fetched) WHERE fetched IS NOT NULL;
+        -- Messages that are here and on their way to the server.
+        CREATE TABLE pending_uploads (
+            message INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE, account INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX pending_uploads_by_account ON pending_uploads (account);
         -- The body of a mirrored message may be at the server only.
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql, 'body INTEGER NOT NULL REFERENCES bodies', 'body INTEGER REFERENCES bodies')

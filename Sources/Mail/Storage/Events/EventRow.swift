@@ -31,9 +31,17 @@ package enum EventType: String, CaseIterable, Hashable, Sendable {
     case folderCreated = "folder.created"
     case folderRenamed = "folder.renamed"
     case folderDeleted = "folder.deleted"
+    /// A folder of a remote account was compared with its server anew: what changed is not said one by one.
+    case folderResynced = "folder.resynced"
     case accountCreated = "account.created"
     case accountUpdated = "account.updated"
     case accountDeleted = "account.deleted"
+    /// No connection to a remote account's server can be made, or none lasts.
+    case accountUnreachable = "account.unreachable"
+    /// Its server does not take the credentials.
+    case accountAuthenticationFailed = "account.authentication_failed"
+    /// It is reached again.
+    case accountRecovered = "account.recovered"
     /// The store was restored from a backup: what was announced after event `lastSeq` is undone.
     ///
     /// The one event in front of which numbers are left out.

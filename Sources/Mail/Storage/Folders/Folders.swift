@@ -105,6 +105,11 @@ extension Folders where View == Transaction {
         let current = try existing(folder)
         guard current.role == nil else { throw StoreError.protected }
         guard try below(current).isEmpty, withMessages || current.total == 0 else { throw StoreError.notEmpty }
+        try remove(current)
+    }
+
+    /// Deletes a folder with its messages, whatever it is.
+    func remove(_ current: FolderRow) throws {
         let modseq = try view.modseq(of: current.account)
         try view.messages.expungeAll(of: current, modseq: modseq)
         try connection.run("DELETE FROM folders WHERE account = ?1 AND pk = ?2", current.account, current.key)
@@ -122,7 +127,7 @@ extension Folders where View == Transaction {
         return current
     }
 
-    private func createParents(of name: FolderName, in account: AccountKey) throws {
+    func createParents(of name: FolderName, in account: AccountKey) throws {
         var missing: [FolderName] = []
         var level = name.parent
         while let parent = level, try find(parent, in: account) == nil {
@@ -132,7 +137,7 @@ extension Folders where View == Transaction {
         for parent in missing.reversed() { try insert(parent, role: nil, account: account) }
     }
 
-    private func setName(_ name: FolderName, of folder: FolderRow) throws {
+    func setName(_ name: FolderName, of folder: FolderRow) throws {
         let modseq = try view.modseq(of: folder.account)
         try connection.run(
             "UPDATE folders SET name = ?3, highest_modseq = ?4 WHERE account = ?1 AND pk = ?2",

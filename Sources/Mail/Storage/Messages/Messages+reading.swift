@@ -20,6 +20,12 @@ extension Messages {
         }
     }
 
+    package func find(_ key: MessageKey, in account: AccountKey) throws -> MessageRow? {
+        try connection.first(built: MessageRow.select + " WHERE m.account = ?1 AND m.pk = ?2", [account, key]) {
+            try MessageRow($0)
+        }
+    }
+
     package func find(uid: UInt32, in folder: FolderRow) throws -> MessageRow? {
         try connection.first(
             built: MessageRow.select + " WHERE +m.account = ?1 AND m.folder = ?2 AND m.uid = ?3",

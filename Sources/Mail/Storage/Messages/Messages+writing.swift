@@ -27,7 +27,7 @@ extension Messages where View == Transaction {
         flags: MessageFlags = MessageFlags(),
         internalDate: Timestamp? = nil,
         trace: [UInt8] = [],
-        arrival: Arrival = .received
+        arrival: Arrival? = .received
     ) throws -> MessageRow {
         let content = try view.contents.store(new, in: folder.account)
         let row = try place(
@@ -40,7 +40,7 @@ extension Messages where View == Transaction {
                 internalDate: internalDate ?? view.now,
                 trace: trace
             ),
-            announcing: arrival == .received ? .messageReceived : .messageAdded,
+            announcing: arrival.map { $0 == .received ? .messageReceived : .messageAdded },
             copyOf: nil
         )
         if new.isQuarantined {
@@ -204,7 +204,7 @@ extension Messages where View == Transaction {
         let trace: [UInt8]
     }
 
-    private func place(_ new: Placement, announcing event: EventType, copyOf: PlacementID?) throws -> MessageRow {
+    private func place(_ new: Placement, announcing event: EventType?, copyOf: PlacementID?) throws -> MessageRow {
         try check(new.flags)
         let account = new.folder.account
         try view.withCounters(of: account) { try $0.use(new.size) }
@@ -247,7 +247,7 @@ extension Messages where View == Transaction {
             content: new.content,
             thread: new.thread
         )
-        try announce(event, row, folder: place.folder, copyOf: copyOf)
+        if let event { try announce(event, row, folder: place.folder, copyOf: copyOf) }
         return row
     }
 
