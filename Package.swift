@@ -150,6 +150,14 @@ let mail: [Target] = [
     module("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
     module("Backends", in: "Mail", ["Runtime", "Sockets"]),
     module(
+        "Sync",
+        in: "Mail",
+        [
+            "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "MIME", "SASL", "IMAP", "IMAPSessions", "SMTP",
+            "SMTPSessions", "Storage", "Intake", "Accounts", "Backends", logging,
+        ]
+    ),
+    module(
         "Delivery",
         in: "Mail",
         [
@@ -181,7 +189,8 @@ let product: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
-            "HTTP", "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", logging,
+            "HTTP", "HTTPServer", "Egress", "Resolver", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Sync",
+            "Webhooks", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -192,7 +201,7 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Backends", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
+            "Accounts", "Backends", "Sync", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -216,7 +225,7 @@ let suites: [Target] = [
     // The built command, from outside.
     .testTarget(
         name: "EndToEndTests",
-        dependencies: ["postern", "MIMECheck"],
+        dependencies: ["postern", "MIMECheck", "TestSupport"],
         path: "Tests/EndToEndTests",
         exclude: ["Outside"],
         swiftSettings: strict
@@ -314,7 +323,9 @@ let suites: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
-            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", "Crypto", logging,
+            "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", "Crypto", "Backends",
+            "Egress",
+            "Resolver", "Sync", "TLS", logging,
             .product(name: "Yams", package: "Yams"),
         ]
     ),

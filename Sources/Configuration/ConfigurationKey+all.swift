@@ -6,7 +6,9 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + webhooks + delivery + resolver + egress + log
+        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + delivery + resolver
+        + egress
+        + log
         + threads
         + passwords + shutdown + metrics + testing
 
@@ -287,6 +289,28 @@ extension ConfigurationKey {
             \.events.keepAliveSeconds,
             1...3600,
             "Between the comments of a stream on which nothing happens"
+        ),
+    ]
+
+    private static let remote: [Self] = [
+        integer(
+            "remote.connectionsPerHost",
+            \.remote.connectionsPerHost,
+            1...100_000,
+            "Connections to one mail server, of all accounts together"
+        ),
+        integer("remote.dials", \.remote.dials, 1...10_000, "Connections to mail servers being made at once"),
+        integer(
+            "remote.pollSeconds",
+            \.remote.pollSeconds,
+            1...86_400,
+            "How often folders are asked after that a server does not tell of by itself"
+        ),
+        integer(
+            "remote.cacheOctets",
+            \.remote.cacheOctets,
+            0...1_099_511_627_776,
+            "Octets of messages of remote accounts that are kept after they were fetched"
         ),
     ]
 

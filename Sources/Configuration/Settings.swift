@@ -30,6 +30,7 @@ package struct Settings: Sendable {
     package var events = Events()
     package var webhooks = Webhooks()
     package var delivery = Delivery()
+    package var remote = Remote()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -160,6 +161,17 @@ package struct Settings: Sendable {
         package var idleSeconds = 30
         /// The longest that a server is waited for, where RFC 5321 does not ask for less.
         package var patienceSeconds = 600
+    }
+
+    /// Accounts at other people's servers.
+    package struct Remote: Sendable, Equatable {
+        package var connectionsPerHost = 1_000
+        package var dials = 64
+        /// Folders that nobody is told of by the server are asked after so often.
+        package var pollSeconds = 60
+        package var cacheOctets = 1 << 30
+
+        package init() {}
     }
 
     package struct Log: Sendable, Equatable {

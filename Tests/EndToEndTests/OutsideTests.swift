@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// Programs that nobody here wrote, driven by the scripts in `Outside`, against a running server.
@@ -203,5 +204,22 @@ import Testing
         )
         #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
         #expect(try server.stop() == 0)
+    }
+
+    @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
+    func aMailboxAtAServerIsTheSameFromBothSides() throws {
+        let dovecot = try DovecotIMAP()
+        defer { dovecot.stop() }
+        let server = try RunningServer(
+            data: "\(try root)/data",
+            ["--set", "egress.allow=127.0.0.0/8", "--set", "egress.mailPorts=any"]
+        )
+        let outcome = try python(
+            "remote_account.py",
+            [try readyFile(server), "\(dovecot.imaps)", dovecot.folder.appendingPathComponent("cert.pem").path]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+        #expect(try server.stop() == 0)
+        #expect(try Project.verb("verify", data: "\(try root)/data").status == 0)
     }
 }

@@ -3,11 +3,26 @@
 import JSON
 import MailTypes
 import Storage
+import Sync
 import Wire
 
-/// An account as the API shows it.
-enum AccountJSON {
-    static func write(_ account: AccountRow, to writer: inout JSONWriter) {
+/// An account with what is kept of its servers.
+struct ShownAccount: Sendable {
+    let account: AccountRow
+    let servers: [RemoteServer]
+    let state: RemoteAccountState?
+
+    init(_ account: AccountRow, in view: some StoreView) throws {
+        self.account = account
+        servers = account.kind == .local ? [] : try view.remoteServers.list(of: account.key)
+        state = account.kind == .local ? nil : try view.mirror.state(of: account.key)
+    }
+}
+
+extension API {
+    /// An account as the API shows it.
+    func write(_ shown: ShownAccount, to writer: inout JSONWriter) {
+        let account = shown.account
         writer.beginObject()
         writer.key("id")
         writer.string { account.id.append(to: &$0) }
@@ -21,6 +36,38 @@ enum AccountJSON {
         writer.string(account.displayName)
         writer.key("createdAt")
         writer.timestamp(account.created)
+        if account.kind != .local { writeRemote(shown, to: &writer) }
+        writer.endObject()
+    }
+
+    private func writeRemote(_ shown: ShownAccount, to writer: inout JSONWriter) {
+        for server in shown.servers {
+            switch server.service {
+            case .imap: writer.key("imap")
+            case .pop3: writer.key("pop3")
+            case .smtp: writer.key("smtp")
+            }
+            writer.remoteServer(server)
+        }
+        let status = mailboxes[shown.account.key]?.status
+        writer.key("connection")
+        writer.beginObject()
+        writer.key("state")
+        writer.string(shown.state?.condition.rawValue ?? "connecting")
+        writer.key("since")
+        writer.timestamp(shown.state?.since)
+        writer.key("activity")
+        writer.string(status?.phase.rawValue)
+        writer.key("connections")
+        writer.number(status?.connections ?? 0)
+        writer.key("waiting")
+        writer.number(status?.waiting ?? 0)
+        writer.key("retryAt")
+        writer.timestamp(status?.retryAt)
+        writer.key("lastError")
+        writer.string(status?.lastError)
+        writer.key("lastErrorAt")
+        writer.timestamp(status?.lastErrorAt)
         writer.endObject()
     }
 }

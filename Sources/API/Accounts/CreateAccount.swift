@@ -4,39 +4,77 @@ import Accounts
 import HTTP
 import JSON
 import Storage
+import Sync
 import Wire
 
-/// `POST /v1/accounts`: makes a local account with its folders.
+/// `POST /v1/accounts`: makes an account, whose mail is here or at servers of somebody else.
 enum CreateAccount {
-    private struct Body {
+    private struct Body: Sendable {
         var account: NewAccount
         var password: Secret?
+        var servers: [RemoteServerBody] = []
     }
 
     static let operation = Operation("createAccount", .post, "/v1/accounts", scope: .admin) { call in
-        try call.refuseParameters()
+        var query = call.query
+        let isDryRun = query.bool("dryRun") ?? false
+        try query.finish()
         let body = try await call.decodeBody(read)
         guard call.caller.accounts == nil else {
             throw APIProblem(.forbidden, "insufficient_scope", "A token that is bound to accounts makes no others.")
         }
+        let credentials = call.api.credentials
+        let id = body.account.id
+        let servers = body.servers.compactMap { $0.sealed(credentials, of: id, old: nil as RemoteServer?) }
+        if isDryRun { return try await CheckAccount.respond(call, servers, of: id) }
         var new = body.account
         new.verifier = try await call.api.verifier(of: body.password)
-        let account = try await call.store.write { [new] in try $0.accounts.create(new) }
+        let shown = try await call.store.write { [new] transaction in
+            let account = try transaction.accounts.create(new)
+            for server in servers { try transaction.remoteServers.put(server, of: account.key) }
+            return try ShownAccount(account, in: transaction)
+        }
+        call.api.mailboxes.note(shown.account)
         var fields = HTTPFields()
-        try fields.add("Location", "/v1/accounts/\(account.id)".utf8)
-        try await call.respond(.created, fields: fields) { AccountJSON.write(account, to: &$0) }
+        try fields.add("Location", "/v1/accounts/\(shown.account.id)".utf8)
+        try await call.respond(.created, fields: fields) { call.api.write(shown, to: &$0) }
     }
 
     private static func read(_ reader: inout JSONObjectReader) -> Body? {
-        let kind = reader.require("kind")
-        if let kind, kind.text(maximum: 16).map({ $0.span.equals("local") }) == false {
-            kind.fail(.invalid, "must be local")
-        }
+        let kind = reader.require("kind").flatMap(kind)
         let address = reader.require("address")?.address()
-        let alias = reader.take("alias").map { $0.alias() } ?? nil
-        let name = reader.take("displayName").map { $0.line(maximum: 200) } ?? nil
-        let password = reader.take("password").map { Passwords.read($0) } ?? nil
+        let alias = reader.take("alias").flatMap { $0.alias() }
+        let name = reader.take("displayName").flatMap { $0.line(maximum: 200) }
+        guard let kind else { return nil }
+        var password: Secret?
+        var servers: [RemoteServerBody] = []
+        if kind == .local {
+            password = reader.take("password").flatMap { Passwords.read($0) }
+        } else {
+            servers = [server(.imap, reader.require("imap")), server(.smtp, reader.take("smtp"))].compactMap(\.self)
+        }
         guard let address else { return nil }
-        return Body(account: NewAccount(address: address, alias: alias, displayName: name), password: password)
+        return Body(
+            account: NewAccount(kind: kind, address: address, alias: alias, displayName: name),
+            password: password,
+            servers: servers
+        )
+    }
+
+    private static func kind(_ field: JSONField) -> AccountType? {
+        let word = field.text(maximum: 16).flatMap { $0.span.utf8String() }
+        guard let word, let kind = AccountType(rawValue: word), kind != .pop3 else {
+            if word != nil { field.fail(.invalid, "must be local or imap") }
+            return nil
+        }
+        return kind
+    }
+
+    private static func server(_ service: RemoteService, _ field: JSONField?) -> RemoteServerBody? {
+        guard let field, let body = RemoteServerBody(field, service) else { return nil }
+        if body.password == nil {
+            field.errors.add(field.pointer + Array("/password".utf8), .missing, "is required")
+        }
+        return body
     }
 }

@@ -4,6 +4,7 @@ import Accounts
 import HTTP
 import MailTypes
 import Storage
+import Sync
 
 /// `DELETE /v1/accounts/{account}`: the account and all its mail.
 enum DeleteAccount {
@@ -13,9 +14,10 @@ enum DeleteAccount {
         let account = try await call.store.write { transaction in
             let account = try reference.resolve(in: transaction, for: caller)
             try transaction.accounts.delete(account.key)
-            return account.id
+            return account
         }
-        try await call.api.revokeTokens(boundOnlyTo: account)
+        call.api.mailboxes.note(account)
+        try await call.api.revokeTokens(boundOnlyTo: account.id)
         try await call.respondNoContent()
     }
 }

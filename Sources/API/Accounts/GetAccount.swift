@@ -9,7 +9,9 @@ enum GetAccount {
     static let operation = Operation("getAccount", .get, "/v1/accounts/{account}", scope: .read) { call in
         try call.refuseParameters()
         let (reference, caller) = (call.account, call.caller)
-        let account = try await call.store.read { try reference.resolve(in: $0, for: caller) }
-        try await call.respond { AccountJSON.write(account, to: &$0) }
+        let shown = try await call.store.read { snapshot in
+            try ShownAccount(try reference.resolve(in: snapshot, for: caller), in: snapshot)
+        }
+        try await call.respond { call.api.write(shown, to: &$0) }
     }
 }

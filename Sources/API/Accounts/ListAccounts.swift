@@ -11,12 +11,14 @@ enum ListAccounts {
         let page = Page(&query)
         try query.finish()
         let caller = call.caller
-        let found = try await call.store.read { try rows($0, page, caller) }
+        let found = try await call.store.read { snapshot in
+            try rows(snapshot, page, caller).map { try ShownAccount($0, in: snapshot) }
+        }
         let hasMore = found.count > page.limit
         let shown = Array(found.prefix(page.limit))
-        let next = hasMore ? shown.last.map { Page.cursor(afterRow: $0.key.value) } : nil
+        let next = hasMore ? shown.last.map { Page.cursor(afterRow: $0.account.key.value) } : nil
         try await call.respond { writer in
-            writer.page(shown, next: next) { AccountJSON.write($0, to: &$1) }
+            writer.page(shown, next: next) { call.api.write($0, to: &$1) }
         }
     }
 

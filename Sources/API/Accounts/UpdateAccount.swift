@@ -1,39 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounts
-import Wire
 import HTTP
 import JSON
 import Storage
+import Sync
+import Wire
 
 /// `PATCH /v1/accounts/{account}`: members that are absent stay as they are.
 enum UpdateAccount {
-    private struct Body {
+    private struct Body: Sendable {
         var change = AccountChange()
         /// The inner nil takes the password away.
         var password: Secret??
+        var servers: [RemoteServerBody] = []
+        /// Taken away.
+        var removed: [RemoteService] = []
+        var isChange = false
     }
 
     static let operation = Operation("updateAccount", .patch, "/v1/accounts/{account}", scope: .admin) { call in
         try call.refuseParameters()
         let (reference, caller) = (call.account, call.caller)
-        _ = try await call.store.read { try reference.resolve(in: $0, for: caller) }
-        let body = try await call.decodeBody(read)
+        let (old, known) = try await call.store.read { snapshot in
+            let account = try reference.resolve(in: snapshot, for: caller)
+            return (account, try snapshot.remoteServers.list(of: account.key))
+        }
+        let kind = old.kind
+        let body = try await call.decodeBody { (reader: inout JSONObjectReader) -> Body? in read(&reader, kind) }
         var change = body.change
         if let password = body.password { change.verifier = .some(try await call.api.verifier(of: password)) }
-        let account = try await call.store.write { [change] transaction in
-            try transaction.accounts.update(try reference.resolve(in: transaction, for: caller).key, change)
+        let credentials = call.api.credentials
+        let servers = try body.servers.map { server in
+            let before = known.first { $0.service == server.service }
+            guard let sealed = server.sealed(credentials, of: old.id, old: before) else {
+                throw APIProblem.invalidField("/\(server.service.rawValue)/password", "missing", "is required")
+            }
+            return sealed
         }
-        try await call.respond { AccountJSON.write(account, to: &$0) }
+        let wanted = change
+        let shown = try await call.store.write { transaction -> ShownAccount in
+            let key = try reference.resolve(in: transaction, for: caller).key
+            for server in servers { try transaction.remoteServers.put(server, of: key) }
+            for service in body.removed { try transaction.remoteServers.remove(service, of: key) }
+            return try ShownAccount(try transaction.accounts.update(key, wanted), in: transaction)
+        }
+        call.api.mailboxes.note(shown.account)
+        try await call.respond { call.api.write(shown, to: &$0) }
     }
 
-    private static func read(_ reader: inout JSONObjectReader) -> Body? {
+    private static func read(_ reader: inout JSONObjectReader, _ kind: AccountType) -> Body? {
         var body = Body()
-        let fields = [reader.take("alias"), reader.take("displayName"), reader.take("password")]
-        if let field = fields[0] { body.change.alias = .some(field.isNull ? nil : field.alias()) }
-        if let field = fields[1] { body.change.displayName = .some(field.isNull ? nil : field.line(maximum: 200)) }
-        if let field = fields[2] { body.password = .some(field.isNull ? nil : Passwords.read(field)) }
-        if fields.allSatisfy({ $0 == nil }) { reader.errors.add([], .missing, "must have at least one member") }
+        if let field = reader.take("alias") {
+            body.change.alias = .some(field.isNull ? nil : field.alias())
+            body.isChange = true
+        }
+        if let field = reader.take("displayName") {
+            body.change.displayName = .some(field.isNull ? nil : field.line(maximum: 200))
+            body.isChange = true
+        }
+        if kind == .local { readPassword(&reader, &body) } else { readServers(&reader, &body) }
+        if !body.isChange { reader.errors.add([], .missing, "must have at least one member") }
         return body
+    }
+
+    private static func readPassword(_ reader: inout JSONObjectReader, _ body: inout Body) {
+        guard let field = reader.take("password") else { return }
+        body.password = .some(field.isNull ? nil : Passwords.read(field))
+        body.isChange = true
+    }
+
+    private static func readServers(_ reader: inout JSONObjectReader, _ body: inout Body) {
+        for service in [RemoteService.imap, .smtp] {
+            guard let field = RemoteServerBody.take(service, from: &reader) else { continue }
+            body.isChange = true
+            if field.isNull, service == .smtp {
+                body.removed.append(service)
+            } else if let server = RemoteServerBody(field, service) {
+                body.servers.append(server)
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ package import Metrics
 package import Runtime
 package import Sockets
 package import Storage
+package import Sync
 package import Webhooks
 import Wire
 
@@ -22,6 +23,8 @@ package final class API: HTTPApplication {
     let intake: Intake
     let submissions: SubmissionAgent
     let webhooks: WebhookDispatcher
+    let mailboxes: RemoteMailboxes
+    let credentials: RemoteCredentials
     let idempotentRequests = IdempotentRequests()
     let eventWaiters: EventWaiters
     /// Tells ``eventWaiters`` of commits as long as the API is there.
@@ -43,6 +46,8 @@ package final class API: HTTPApplication {
     ///   - intake: where uploaded messages come in.
     ///   - submissions: where messages to be sent go.
     ///   - webhooks: what sends events to their receivers.
+    ///   - mailboxes: what reaches the servers of remote accounts.
+    ///   - credentials: what seals those of remote accounts.
     ///   - workers: threads for what takes long, such as deriving keys from passwords.
     ///   - metrics: what `/metrics` shows; the API counts there too.
     package init(
@@ -52,6 +57,8 @@ package final class API: HTTPApplication {
         intake: Intake,
         submissions: SubmissionAgent,
         webhooks: WebhookDispatcher,
+        mailboxes: RemoteMailboxes,
+        credentials: RemoteCredentials,
         metrics: MetricsRegistry,
         workers: BlockingPool,
         configuration: APIConfiguration = APIConfiguration(),
@@ -64,6 +71,8 @@ package final class API: HTTPApplication {
         self.intake = intake
         self.submissions = submissions
         self.webhooks = webhooks
+        self.mailboxes = mailboxes
+        self.credentials = credentials
         self.metrics = metrics
         tokenThrottle = TokenThrottle(clock: clock)
         authenticationAttempts = metrics.counters(
@@ -112,7 +121,9 @@ package final class API: HTTPApplication {
             exchange.route = template
             var caller = Caller.anybody
             if let scope = operation.scope { caller = try await authenticate(exchange, for: scope) }
-            try await operation.handler(Call(api: self, exchange: exchange, parameters: parameters, caller: caller))
+            let call = Call(api: self, exchange: exchange, parameters: parameters, caller: caller)
+            try await call.refreshIfAsked()
+            try await operation.handler(call)
         case .options(let allow):
             try await respondToOptions(exchange, allow: allow)
         case .methodNotAllowed(let allow):

@@ -9,6 +9,7 @@ import MIME
 import MailTypes
 import Runtime
 import Storage
+import Sync
 import Wire
 
 /// What is wrong with one field of a request.
@@ -109,6 +110,7 @@ struct APIProblem: Error, Sendable {
         case let error as BodyTooLarge:
             self.init(.contentTooLarge, "too_large", "The message may have at most \(error.limit) octets.")
         case let error as FileError where error.isDiskFull: self.init(store: .diskFull)
+        case let error as RemoteError: self.init(remote: error)
         case is BlockingPool.Refused: self = .unavailable("busy", "Too much is waiting.")
         default: return nil
         }

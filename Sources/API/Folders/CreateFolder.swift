@@ -4,6 +4,7 @@ import Accounts
 import HTTP
 import JSON
 import Storage
+import Sync
 
 /// `POST /v1/accounts/{account}/folders`.
 enum CreateFolder {
@@ -15,14 +16,26 @@ enum CreateFolder {
     static let operation = Operation("createFolder", .post, "/v1/accounts/{account}/folders", scope: .write) { call in
         try call.refuseParameters()
         let (reference, caller) = (call.account, call.caller)
-        _ = try await call.store.read { try reference.resolve(in: $0, for: caller) }
+        let owner = try await call.store.read { try reference.resolve(in: $0, for: caller) }
         let body = try await call.decodeBody(read)
+        if let mailbox = try call.api.remoteMailbox(of: owner) {
+            let name = try await call.store.read { snapshot in
+                let parent = try body.parent.map { try $0.resolve(in: snapshot, of: owner, member: "parent") }
+                return try FolderName(body.name, below: parent)
+            }
+            let row = try await mailbox.createFolder(name)
+            return try await respond(call, try await call.store.read { try ShownFolder(row, in: $0) })
+        }
         let shown = try await call.store.write { transaction in
             let account = try reference.resolve(in: transaction, for: caller)
             let parent = try body.parent.map { try $0.resolve(in: transaction, of: account, member: "parent") }
             let name = try FolderName(body.name, below: parent)
             return try ShownFolder(try transaction.folders.create(name, in: account.key), in: transaction)
         }
+        try await respond(call, shown)
+    }
+
+    private static func respond(_ call: Call, _ shown: ShownFolder) async throws {
         var fields = try shown.fields()
         try fields.add("Location", try call.location(below: "folders", "\(shown.row.id)"))
         try await call.respond(.created, fields: fields) { shown.write(to: &$0) }

@@ -5,6 +5,7 @@ import HTTP
 import HTTPServer
 import JSON
 import Storage
+import Sync
 import Wire
 
 /// `PATCH /v1/accounts/{account}/folders/{folder}`: another name, another place, or both.
@@ -20,10 +21,18 @@ enum UpdateFolder {
         try call.refuseParameters()
         let (account, folder, caller) = (call.account, call.folder, call.caller)
         let conditions = try Preconditions(call.exchange.fields)
-        _ = try await call.store.read { snapshot in
-            try folder.resolve(in: snapshot, of: try account.resolve(in: snapshot, for: caller))
+        let (owner, row) = try await call.store.read { snapshot in
+            let owner = try account.resolve(in: snapshot, for: caller)
+            return (owner, try folder.resolve(in: snapshot, of: owner))
         }
         let body = try await call.decodeBody(read)
+        if let mailbox = try call.api.remoteMailbox(of: owner) {
+            try conditions.check(FolderJSON.tag(row))
+            let wanted = try await call.store.read { try name(of: row, body, of: owner, $0) }
+            let renamed = try await mailbox.renameFolder(row, to: wanted)
+            let shown = try await call.store.read { try ShownFolder(renamed, in: $0) }
+            return try await call.respond(fields: try shown.fields()) { shown.write(to: &$0) }
+        }
         let shown = try await call.store.write { transaction in
             let account = try account.resolve(in: transaction, for: caller)
             let row = try folder.resolve(in: transaction, of: account)
@@ -39,14 +48,24 @@ enum UpdateFolder {
         of account: AccountRow,
         _ transaction: Transaction
     ) throws -> FolderRow {
+        try transaction.folders.rename(folder, to: try name(of: folder, body, of: account, transaction))
+    }
+
+    /// The whole name that the folder shall have.
+    private static func name(
+        of folder: FolderRow,
+        _ body: Body,
+        of account: AccountRow,
+        _ view: some StoreView
+    ) throws -> FolderName {
         let own = folder.name.text.utf8.split(separator: ASCII.slash).last.flatMap { String($0) } ?? folder.name.text
         let parent: FolderRow? =
             switch body.parent {
-            case .some(.some(let reference)): try reference.resolve(in: transaction, of: account, member: "parent")
+            case .some(.some(let reference)): try reference.resolve(in: view, of: account, member: "parent")
             case .some(.none): nil
-            case .none: try folder.name.parent.flatMap { try transaction.folders.find($0, in: account.key) }
+            case .none: try folder.name.parent.flatMap { try view.folders.find($0, in: account.key) }
             }
-        return try transaction.folders.rename(folder, to: try FolderName(body.name ?? own, below: parent))
+        return try FolderName(body.name ?? own, below: parent)
     }
 
     private static func read(_ reader: inout JSONObjectReader) -> Body? {

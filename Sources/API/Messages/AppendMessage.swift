@@ -6,7 +6,9 @@ import HTTPServer
 import Intake
 import MailTypes
 import Metrics
+import Runtime
 import Storage
+import Sync
 import Wire
 
 /// `POST /v1/accounts/{account}/messages`: puts a finished message into a folder.
@@ -27,6 +29,14 @@ enum AppendMessage {
         let target = Target(account: account, folder: folder, flags: flags, date: date)
         guard let key = try IdempotentRequests.key(call.exchange.fields) else {
             let taken = try await take(call)
+            if let (mailbox, folder) = try await remote(call, target) {
+                let shown = OneMessage()
+                _ = try await mailbox.append(taken, to: folder, flags: flags, internalDate: date) { transaction, row in
+                    shown.set(try ShownMessage(row, in: transaction))
+                }
+                guard let message = shown.value else { throw APIProblem.notFound("message") }
+                return try await call.respond(.created, message)
+            }
             let message = try await call.store.write { try append(taken, target, caller, in: $0) }
             return try await call.respond(.created, message)
         }
@@ -41,6 +51,16 @@ enum AppendMessage {
         let folder: FolderReference
         let flags: MessageFlags
         let date: Timestamp?
+    }
+
+    /// Where the account's mail is at a server: what reaches that, and the folder.
+    private static func remote(_ call: Call, _ target: Target) async throws -> (RemoteMailbox, FolderRow)? {
+        let caller = call.caller
+        let (account, folder) = try await call.store.read { snapshot in
+            let account = try target.account.resolve(in: snapshot, for: caller)
+            return (account, try target.folder.resolve(in: snapshot, of: account))
+        }
+        return try call.api.remoteMailbox(of: account).map { ($0, folder) }
     }
 
     private static func append(
@@ -73,6 +93,9 @@ enum AppendMessage {
             key: key,
             fingerprint: taken.body.hash.octets + folder.octets
         )
+        if let (mailbox, folder) = try await remote(call, target) {
+            return try await onceRemotely(call, target, taken, identity, mailbox, folder)
+        }
         let (answer, isReplay) = try await call.store.write { transaction -> (StoredAnswer, Bool) in
             let expires = Timestamp(
                 milliseconds: transaction.now.milliseconds + IdempotentRequests.keptMilliseconds
@@ -82,15 +105,50 @@ enum AppendMessage {
             ) {
                 return (answer, true)
             }
-            let message = try append(taken, target, caller, in: transaction)
-            let answer = StoredAnswer(
-                status: 201,
-                headers: Array(message.row.id.description.utf8),
-                body: message.json
-            )
+            let answer = stored(try append(taken, target, caller, in: transaction))
             try transaction.idempotency.finish(identity, answer)
             return (answer, false)
         }
+        try await respond(call, answer, isReplay: isReplay)
+    }
+
+    /// As ``once(_:_:_:_:)`` for a remote account: the answer is kept in the transaction that mirrors the message.
+    private static func onceRemotely(
+        _ call: Call,
+        _ target: Target,
+        _ taken: TakenMessage,
+        _ identity: IdempotencyKey,
+        _ mailbox: RemoteMailbox,
+        _ folder: FolderRow
+    ) async throws {
+        let known = try await call.store.read { try $0.idempotency.state(of: identity) }
+        if let answer = try IdempotentRequests.answer(of: known) {
+            return try await respond(call, answer, isReplay: true)
+        }
+        let shown = OneMessage()
+        _ = try await mailbox.append(
+            taken,
+            to: folder,
+            flags: target.flags,
+            internalDate: target.date
+        ) { transaction, row in
+            let message = try ShownMessage(row, in: transaction)
+            let expires = Timestamp(
+                milliseconds: transaction.now.milliseconds + IdempotentRequests.keptMilliseconds
+            )
+            _ = try transaction.idempotency.begin(identity, expires: expires)
+            try transaction.idempotency.finish(identity, stored(message))
+            shown.set(message)
+        }
+        guard let message = shown.value else { throw APIProblem.notFound("message") }
+        try await respond(call, stored(message), isReplay: false)
+    }
+
+    private static func stored(_ message: ShownMessage) -> StoredAnswer {
+        StoredAnswer(status: 201, headers: Array(message.row.id.description.utf8), body: message.json)
+    }
+
+    private static func respond(_ call: Call, _ answer: StoredAnswer, isReplay: Bool) async throws {
         var fields = HTTPFields()
         try fields.add("Location", try call.location(below: "messages", answer.headers.span.repairedUTF8String()))
         if isReplay {
@@ -125,4 +183,12 @@ enum AppendMessage {
         }
         return flags
     }
+}
+
+/// What a transaction showed, for whoever waits for its end.
+private final class OneMessage: Sendable {
+    private let message = Lock<ShownMessage?>(nil)
+
+    var value: ShownMessage? { message.withLock { $0 } }
+    func set(_ message: ShownMessage) { self.message.withLock { $0 = message } }
 }

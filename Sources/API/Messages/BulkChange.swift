@@ -4,6 +4,7 @@ import Accounts
 import HTTP
 import JSON
 import Storage
+import Sync
 
 /// What is done to all messages that filters match, newest first: at most ``limit`` of them in one request, in transactions
 /// of some hundreds each so that nobody waits long behind them.
@@ -25,10 +26,11 @@ struct BulkChange: Sendable {
     }
 
     /// Finds what matches and has `change` do its work on a few of them at a time; `change` says how many it changed, or
-    /// with `isDryRun` would.
+    /// with `isDryRun` would; `remotely` does it for a remote account.
     func run(
         _ api: API,
         dryRun: @escaping @Sendable (Snapshot, AccountRow, [MessageKey]) throws -> Int,
+        remotely: (RemoteMailbox, AccountRow, [MessageKey]) async throws -> Int,
         change: @escaping @Sendable (Transaction, AccountRow, [MessageKey]) throws -> Int
     ) async throws -> Outcome {
         // A list may guess what somebody meant to find; what changes or deletes may not.
@@ -36,12 +38,16 @@ struct BulkChange: Sendable {
         let (keys, hasMore) = try await keys(api)
         var outcome = Outcome(matched: keys.count, hasMore: hasMore)
         let (account, caller) = (account, caller)
+        let owner = try await api.store.read { try account.resolve(in: $0, for: caller) }
+        let mailbox = try api.remoteMailbox(of: owner)
         for start in stride(from: 0, to: keys.count, by: Self.perTransaction) {
             let some = Array(keys[start..<min(start + Self.perTransaction, keys.count)])
             if isDryRun {
                 outcome.changed += try await api.store.read {
                     try dryRun($0, try account.resolve(in: $0, for: caller), some)
                 }
+            } else if let mailbox {
+                outcome.changed += try await remotely(mailbox, owner, some)
             } else {
                 outcome.changed += try await api.store.write {
                     try change($0, try account.resolve(in: $0, for: caller), some)

@@ -3,6 +3,7 @@
 import Accounts
 import HTTP
 import Storage
+import Sync
 
 /// `DELETE /v1/accounts/{account}/messages`: all that the filters match, to the trash or for good.
 enum DeleteMessages {
@@ -19,6 +20,16 @@ enum DeleteMessages {
         let outcome = try await bulk.run(
             call.api,
             dryRun: { snapshot, account, keys in try snapshot.messages.rows(keys, in: account.key).count },
+            remotely: { mailbox, account, keys in
+                let (resolved, rows) = try await call.store.read { snapshot in
+                    (
+                        try deletion.resolve(in: snapshot, of: account),
+                        try snapshot.messages.rows(keys, in: account.key)
+                    )
+                }
+                try await resolved.apply(to: rows, at: mailbox)
+                return rows.count
+            },
             change: { transaction, account, keys in
                 let deletion = try deletion.resolve(in: transaction, of: account)
                 let rows = try transaction.messages.rows(keys, in: account.key)

@@ -41,9 +41,14 @@ enum GetMessage {
             default: return try await GetMessageHTML.respond(call, message, varying)
             }
         }
-        let found = try await find(call, fields ?? .all)
+        let wanted = fields ?? .all
+        let found = try await find(call, wanted)
         try query.finish()
-        try await respond(call, found, fields ?? .all)
+        guard found.message.body == nil, !wanted.isDisjoint(with: .content) else {
+            return try await respond(call, found, wanted)
+        }
+        _ = try await call.storedMessage()
+        try await respond(call, try await find(call, wanted), wanted)
     }
 
     /// What every answer has whose form was chosen by `Accept` (RFC 9110 §12.5.5).

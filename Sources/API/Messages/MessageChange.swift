@@ -3,6 +3,7 @@
 import JSON
 import MailTypes
 import Storage
+import Sync
 
 /// The body of a change: other flags, another folder, or both.
 struct MessageChange: Sendable {
@@ -23,7 +24,7 @@ struct MessageChange: Sendable {
         Resolved(flags: flags, folder: try folder.map { try $0.resolve(in: view, of: account, member: "folder") })
     }
 
-    struct Resolved {
+    struct Resolved: Sendable {
         fileprivate let flags: FlagChange?
         fileprivate let folder: FolderRow?
 
@@ -41,6 +42,12 @@ struct MessageChange: Sendable {
             if let folder { message = try transaction.messages.move(message, to: folder) }
             return message
         }
+
+        /// Changes messages at the account's server, and then here.
+        func apply(to messages: [MessageRow], at mailbox: RemoteMailbox) async throws {
+            if let flags { try await mailbox.setFlags(of: messages, flags) }
+            if let folder { try await mailbox.move(messages, to: folder) }
+        }
     }
 }
 
@@ -53,7 +60,7 @@ struct MessageDeletion: Sendable {
         Resolved(isPermanent: isPermanent, trash: try view.folders.find(.trash, in: account.key))
     }
 
-    struct Resolved {
+    struct Resolved: Sendable {
         fileprivate let isPermanent: Bool
         fileprivate let trash: FolderRow?
 
@@ -63,6 +70,13 @@ struct MessageDeletion: Sendable {
             } else {
                 try transaction.messages.expunge(message)
             }
+        }
+
+        /// Deletes messages at the account's server, and then here.
+        func apply(to messages: [MessageRow], at mailbox: RemoteMailbox) async throws {
+            guard !isPermanent, let trash else { return try await mailbox.expunge(messages) }
+            try await mailbox.move(messages.filter { $0.folder != trash.key }, to: trash)
+            try await mailbox.expunge(messages.filter { $0.folder == trash.key })
         }
     }
 }

@@ -8,6 +8,7 @@ import MIME
 import MailTypes
 import Runtime
 import Storage
+import Sync
 import Wire
 
 /// What reading the octets of a stored message takes.
@@ -32,6 +33,14 @@ struct StoredMessage: Sendable {
         body = message.body
     }
 
+    /// Throws 404 where the message is gone.
+    init(_ row: MessageRow, in view: some StoreView) throws {
+        guard let stored = try view.messages.get(row.id, in: row.account, { try StoredMessage($0) }) else {
+            throw APIProblem.notFound("message")
+        }
+        self = stored
+    }
+
     func openBody(_ store: Store) async throws -> BodyReader {
         guard let body else { throw BodyError.unknown }
         return try await store.openBody(body)
@@ -52,15 +61,23 @@ struct StoredMessage: Sendable {
 
 extension Call {
     /// The message that the path names; 404 where there is none.
+    ///
+    /// Its octets are fetched from its server first where they are not here.
     func storedMessage() async throws -> StoredMessage {
         let (account, message, caller) = (account, message, caller)
-        return try await store.read { snapshot in
-            let account = try account.resolve(in: snapshot, for: caller)
-            let id = try message.resolve(in: snapshot, of: account)
-            guard let stored = try snapshot.messages.get(id, in: account.key, { try StoredMessage($0) }) else {
-                throw APIProblem.notFound("message")
-            }
-            return stored
+        let (owner, row, stored) = try await store.read { snapshot in
+            let owner = try account.resolve(in: snapshot, for: caller)
+            let row = try message.row(in: snapshot, of: owner)
+            return (owner, row, try StoredMessage(row, in: snapshot))
         }
+        guard stored.body == nil else { return stored }
+        try await fetchBody(of: row, in: owner)
+        return try await store.read { try StoredMessage(row, in: $0) }
+    }
+
+    /// Has the octets of a message brought here from its server.
+    func fetchBody(of message: MessageRow, in account: AccountRow) async throws {
+        guard let mailbox = try api.remoteMailbox(of: account) else { throw BodyError.unknown }
+        try await mailbox.fetchBody(of: message)
     }
 }

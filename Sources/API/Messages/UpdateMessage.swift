@@ -5,6 +5,7 @@ import HTTP
 import HTTPServer
 import JSON
 import Storage
+import Sync
 import Wire
 
 /// `PATCH /v1/accounts/{account}/messages/{message}`: other flags, another folder, or both.
@@ -15,7 +16,15 @@ enum UpdateMessage {
         "/v1/accounts/{account}/messages/{message}",
         scope: .write
     ) { call in
-        let changed = try await call.change(MessageChange.read) { change, message, account, transaction in
+        let changed = try await call.change(
+            MessageChange.read,
+            remotely: { change, message, account, mailbox in
+                let store = call.store
+                let resolved = try await store.read { try change.resolve(in: $0, of: account) }
+                try await resolved.apply(to: [message], at: mailbox)
+                return message.key
+            }
+        ) { change, message, account, transaction in
             try change.resolve(in: transaction, of: account).apply(to: message, transaction)
         }
         try await call.respond(.ok, changed)
@@ -38,17 +47,30 @@ extension Call {
     /// request's conditions say; what `change` gave, with its JSON.
     ///
     /// A message that is not there is said before anything that is wrong with the body.
+    /// For a remote account `remotely` does it at its server and in the mirror, and says which message it then is.
     func change<Body: Sendable>(
         _ read: (inout JSONObjectReader) -> Body?,
+        remotely: (Body, MessageRow, AccountRow, RemoteMailbox) async throws -> MessageKey,
         _ change: @escaping @Sendable (Body, MessageRow, AccountRow, Transaction) throws -> MessageRow
     ) async throws -> ShownMessage {
         try refuseParameters()
         let (account, message, caller) = (account, message, caller)
         let conditions = try Preconditions(exchange.fields)
-        _ = try await store.read { snapshot in
-            try message.row(in: snapshot, of: try account.resolve(in: snapshot, for: caller))
+        let (owner, row) = try await store.read { snapshot in
+            let owner = try account.resolve(in: snapshot, for: caller)
+            return (owner, try message.row(in: snapshot, of: owner))
         }
         let body = try await decodeBody(read)
+        if let mailbox = try api.remoteMailbox(of: owner) {
+            try conditions.check(MessageJSON.tag(row))
+            let key = try await remotely(body, row, owner, mailbox)
+            return try await store.read { snapshot in
+                guard let row = try snapshot.messages.find(key, in: owner.key) else {
+                    throw APIProblem.notFound("message")
+                }
+                return try ShownMessage(row, in: snapshot)
+            }
+        }
         return try await store.write { transaction in
             let account = try account.resolve(in: transaction, for: caller)
             let row = try message.row(in: transaction, of: account)

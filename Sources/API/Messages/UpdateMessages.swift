@@ -3,6 +3,7 @@
 import Accounts
 import HTTP
 import Storage
+import Sync
 
 /// `PATCH /v1/accounts/{account}/messages`: other flags or another folder for all that the filters match.
 enum UpdateMessages {
@@ -25,6 +26,14 @@ enum UpdateMessages {
             dryRun: { snapshot, account, keys in
                 let change = try change.resolve(in: snapshot, of: account)
                 return try snapshot.messages.rows(keys, in: account.key).count { change.changes($0) }
+            },
+            remotely: { mailbox, account, keys in
+                let (resolved, due) = try await call.store.read { snapshot in
+                    let resolved = try change.resolve(in: snapshot, of: account)
+                    return (resolved, try snapshot.messages.rows(keys, in: account.key).filter { resolved.changes($0) })
+                }
+                try await resolved.apply(to: due, at: mailbox)
+                return due.count
             },
             change: { transaction, account, keys in
                 let change = try change.resolve(in: transaction, of: account)

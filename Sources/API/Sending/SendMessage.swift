@@ -10,6 +10,7 @@ import MailTypes
 import Metrics
 import Runtime
 import Storage
+import Sync
 import Wire
 
 /// `POST /v1/accounts/{account}/send`: composes (from JSON or a form) or takes a finished message, delivers to the mailboxes
@@ -78,6 +79,8 @@ enum SendMessage {
             if let identity { try transaction.idempotency.finish(identity, answer) }
             return (answer, false)
         }
+        // The copy in Sent has yet to be put at the account's server.
+        if account.kind == .imap { call.api.mailboxes[account.key]?.wake() }
         try await respond(answer, call, isReplay: isReplay)
     }
 

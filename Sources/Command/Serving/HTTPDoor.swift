@@ -8,6 +8,7 @@ internal import HTTPServer
 internal import Logging
 internal import Runtime
 internal import Sockets
+internal import Sync
 internal import TLS
 internal import Transport
 internal import Webhooks
@@ -22,7 +23,12 @@ final class HTTPDoor: Sendable {
     private let local: HTTPServer
     private let listeners = Lock<[Listener]>([])
 
-    init(_ foundation: Server.Foundation, webhooks: WebhookDispatcher) throws {
+    init(
+        _ foundation: Server.Foundation,
+        webhooks: WebhookDispatcher,
+        mailboxes: RemoteMailboxes,
+        _ box: SecretBox
+    ) throws {
         self.foundation = foundation
         metrics = HTTPMetrics(foundation.metrics)
         let (draining, settings, store) = (foundation.draining, foundation.settings, foundation.store)
@@ -41,6 +47,8 @@ final class HTTPDoor: Sendable {
             intake: foundation.intake,
             submissions: submissions,
             webhooks: webhooks,
+            mailboxes: mailboxes,
+            credentials: RemoteCredentials(box),
             metrics: foundation.metrics,
             workers: foundation.workers,
             configuration: settings.apiConfiguration(isDraining: { draining.isSet }, doors: foundation.doors),

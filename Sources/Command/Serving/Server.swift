@@ -12,6 +12,7 @@ internal import Metrics
 internal import Runtime
 internal import Sockets
 internal import Storage
+internal import Sync
 internal import Synchronization
 internal import TLS
 internal import Transport
@@ -43,6 +44,7 @@ final class Server: Sendable {
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
     private let webhooks: WebhookDispatcher
+    private let mailboxes: RemoteMailboxes
     private let courier: Courier
     private let listeners: [Listener]
     private let draining: DrainFlag
@@ -60,7 +62,7 @@ final class Server: Sendable {
         _ foundation: Foundation,
         _ doors: (http: HTTPDoor, smtp: SMTPDoor?, listeners: [Listener], ready: ReadyLine),
         _ webhooks: WebhookDispatcher,
-        _ courier: Courier,
+        _ remote: (mailboxes: RemoteMailboxes, courier: Courier),
         tls: TLSServerContext?
     ) {
         settings = foundation.settings
@@ -73,7 +75,7 @@ final class Server: Sendable {
         logger = foundation.logs.logger("server")
         self.tls = tls
         self.webhooks = webhooks
-        self.courier = courier
+        (mailboxes, courier) = remote
         (http, smtp, listeners, ready) = doors
         let sweeping = Housekeeping.start(
             foundation.store,
@@ -178,10 +180,11 @@ final class Server: Sendable {
         let tls = scope == .everything ? try Certificate.context(settings, logger: foundation.logs.logger("tls")) : nil
         let box = try await ServerSecrets.prepare(foundation)
         let webhooks = try WebhookService.make(foundation, box)
+        let mailboxes = try RemoteService.make(foundation, box)
         let courier = try CourierService.make(foundation, box)
         var opened: [Listener] = []
         do {
-            let http = try HTTPDoor(foundation, webhooks: webhooks)
+            let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, box)
             var smtp: SMTPDoor?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
@@ -206,9 +209,10 @@ final class Server: Sendable {
             }
             if scope == .everything {
                 try await webhooks.start()
+                try await mailboxes.start()
                 courier.start()
             }
-            return Server(foundation, (http, smtp, opened, ready), webhooks, courier, tls: tls)
+            return Server(foundation, (http, smtp, opened, ready), webhooks, (mailboxes, courier), tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -281,6 +285,7 @@ final class Server: Sendable {
         for task in housekeeping { task.cancel() }
         Blocking.run(on: loop) { [courier] in await courier.stop(milliseconds: min(limit, 10_000)) }
         Blocking.run(on: loop) { [webhooks] in await webhooks.stop() }
+        Blocking.run(on: loop) { [mailboxes] in await mailboxes.stop() }
         Blocking.run(on: loop) { [outgoing] in await outgoing.stop() }
         workers.stop()
         search.stop()

@@ -2,7 +2,9 @@
 
 internal import API
 internal import Accounts
+internal import Backends
 internal import Configuration
+internal import Delivery
 internal import Egress
 internal import Files
 internal import HTTP
@@ -14,6 +16,7 @@ internal import Runtime
 internal import SMTP
 internal import SMTPSessions
 internal import Storage
+internal import Sync
 internal import Transport
 internal import WebClient
 internal import Webhooks
@@ -128,6 +131,20 @@ extension Settings {
 
     /// From so many sessions on a listener is impatient.
     var smtpOverload: Int { max(1, smtp.sessions * 4 / 5) }
+
+    var remoteLimits: RemoteLimits {
+        var limits = RemoteLimits()
+        limits.pollMilliseconds = remote.pollSeconds * 1000
+        limits.cacheOctets = Int64(remote.cacheOctets)
+        return limits
+    }
+
+    var remoteHostLimits: HostLedger.Limits {
+        var limits = HostLedger.Limits()
+        limits.connectionsPerHost = remote.connectionsPerHost
+        limits.dials = remote.dials
+        return limits
+    }
 
     var webhookLimits: WebhookLimits {
         var limits = WebhookLimits()

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounts
+import Backends
 import Delivery
+import Egress
 import Foundation
 import HTTPServer
 import Intake
@@ -9,9 +11,12 @@ import JSON
 import Logging
 import MailTypes
 import Metrics
+import Resolver
 import Runtime
 import Sockets
 import Storage
+import Sync
+import TLS
 import Testing
 import Transport
 import Webhooks
@@ -27,6 +32,7 @@ final class TestServer: Sendable {
     let api: API
     let client: TestClient
     let webhooks: WebhookDispatcher
+    let mailboxes: RemoteMailboxes
     /// Gets what webhooks send, and answers as the test says.
     let receiver = TestReceiver()
     /// A token that may do everything.
@@ -57,11 +63,12 @@ final class TestServer: Sendable {
             hostname: hostname,
             messageOctets: 64 << 20
         )
+        let box = SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))
         let webhooks = WebhookDispatcher(
             WebhookParts(
                 store: store,
                 search: search,
-                vault: WebhookVault(SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))),
+                vault: WebhookVault(box),
                 transport: receiver,
                 bodies: WebhookBodies(store: store),
                 limits: Self.webhookLimits,
@@ -73,6 +80,24 @@ final class TestServer: Sendable {
         )
         try await webhooks.start()
         self.webhooks = webhooks
+        let names = NameResolver(ResolverConfiguration(), loops: loops.loops)
+        let mailboxes = RemoteMailboxes(
+            RemoteParts(
+                store: store,
+                intake: intake,
+                credentials: RemoteCredentials(box),
+                dialer: Dialer(policy: EgressPolicy(), resolver: names, tls: try TLSClientContext()),
+                ledger: HostLedger(clock: clock),
+                hostname: hostname,
+                limits: RemoteLimits(),
+                workers: BlockingPool(name: "remote", threads: 1),
+                clock: clock,
+                logger: logger
+            ),
+            loops: loops.loops
+        )
+        try await mailboxes.start()
+        self.mailboxes = mailboxes
         var configuration = APIConfiguration()
         configuration.passwordRounds = 4096
         configure(&configuration)
@@ -83,6 +108,8 @@ final class TestServer: Sendable {
             intake: intake,
             submissions: submissions,
             webhooks: webhooks,
+            mailboxes: mailboxes,
+            credentials: RemoteCredentials(box),
             metrics: metrics,
             workers: BlockingPool(name: "work", threads: 1),
             configuration: configuration,
@@ -113,6 +140,7 @@ final class TestServer: Sendable {
     func stop() async {
         await listener.stopAccepting()
         await webhooks.stop()
+        await mailboxes.stop()
         search.stop()
         store.close()
         try? FileManager.default.removeItem(at: directory)

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import Egress
+import JSON
+import MailTypes
+import Resolver
+import Storage
+import Wire
+
+/// A server of a remote account as a request describes it.
+struct RemoteServerBody: Sendable {
+    let service: RemoteService
+    let host: String
+    let port: UInt16
+    let security: RemoteSecurity
+    let username: String
+    /// Nil: the one that is known stays.
+    let password: Secret?
+    let pin: [UInt8]?
+    let onUnknown: UnknownOutcome
+    let filesSent: Bool?
+
+    /// Reads the member of that name, if it is there.
+    static func take(_ service: RemoteService, from reader: inout JSONObjectReader) -> JSONField? {
+        switch service {
+        case .imap: reader.take("imap")
+        case .pop3: reader.take("pop3")
+        case .smtp: reader.take("smtp")
+        }
+    }
+
+    init?(_ field: JSONField, _ service: RemoteService) {
+        guard var reader = field.object() else { return nil }
+        let host = reader.require("host").flatMap(Self.host)
+        let tls = reader.take("tls")
+        let security = tls.flatMap(Self.security) ?? (tls == nil ? .implicit : nil)
+        let port = reader.take("port").map { $0.integer(in: 1...65_535).flatMap(UInt16.init(exactly:)) }
+        let username = reader.require("username")?.line(minimum: 1, maximum: 320)
+        let password = reader.take("password").flatMap { $0.line(minimum: 1, maximum: 1000) }
+        let pin = reader.take("certificateSHA256").flatMap { $0.isNull ? nil : Self.pin($0) }
+        let onUnknown = service == .smtp ? reader.take("onUnknown").flatMap(Self.unknownOutcome) : nil
+        let filesSent = service == .smtp ? reader.take("filesSent").flatMap { $0.isNull ? nil : $0.bool() } : nil
+        reader.finish()
+        guard let host, let security, let username, port != .some(nil) else { return nil }
+        self.service = service
+        self.host = host
+        self.port = (port ?? nil) ?? Self.usualPort(service, security)
+        self.security = security
+        self.username = username
+        self.password = password.map { Secret(Array($0.utf8)) }
+        self.pin = pin
+        self.onUnknown = onUnknown ?? .retry
+        self.filesSent = filesSent
+    }
+
+    /// What is kept; nil where a password is needed and none is known.
+    func sealed(_ credentials: RemoteCredentials, of account: AccountID, old: RemoteServer?) -> RemoteServer? {
+        let secret = password.map { credentials.seal($0, for: service, of: account) }
+        // A password is never sent to another server than the one it was given for.
+        let isSame = old.map { $0.host == host && $0.username == username && $0.security == security } ?? false
+        guard let secret = secret ?? (isSame ? old?.secret : nil) else { return nil }
+        return RemoteServer(
+            service: service,
+            host: host,
+            port: port,
+            security: security,
+            username: username,
+            credential: .password,
+            secret: secret,
+            pin: pin,
+            onUnknown: onUnknown,
+            filesSent: filesSent
+        )
+    }
+
+    /// RFC 8314 §7.3, and the ports of STARTTLS.
+    private static func usualPort(_ service: RemoteService, _ security: RemoteSecurity) -> UInt16 {
+        switch (service, security) {
+        case (.imap, .implicit): 993
+        case (.imap, _): 143
+        case (.pop3, .implicit): 995
+        case (.pop3, _): 110
+        case (.smtp, .implicit): 465
+        case (.smtp, _): 587
+        }
+    }
+
+    private static func host(_ field: JSONField) -> String? {
+        guard let text = field.text(minimum: 1, maximum: 253).flatMap({ $0.span.utf8String() }) else { return nil }
+        guard IPAddress(text.utf8) != nil || NameResolver.isName(text) else {
+            field.fail(.invalid, "must be the name or the address of a server")
+            return nil
+        }
+        return text
+    }
+
+    private static func security(_ field: JSONField) -> RemoteSecurity? {
+        let word = field.text(maximum: 16).flatMap { $0.span.utf8String() }
+        guard let word, let security = RemoteSecurity(rawValue: word) else {
+            if word != nil { field.fail(.invalid, "must be implicit, starttls or none") }
+            return nil
+        }
+        return security
+    }
+
+    private static func unknownOutcome(_ field: JSONField) -> UnknownOutcome? {
+        let word = field.text(maximum: 16).flatMap { $0.span.utf8String() }
+        guard let word, let outcome = UnknownOutcome(rawValue: word) else {
+            if word != nil { field.fail(.invalid, "must be retry or report") }
+            return nil
+        }
+        return outcome
+    }
+
+    private static func pin(_ field: JSONField) -> [UInt8]? {
+        guard let text = field.text(maximum: 95) else { return nil }
+        let digits = text.filter { $0 != ASCII.colon }
+        guard let octets = Hex.decode(digits.span), octets.count == 32 else {
+            field.fail(.invalid, "must be 64 hexadecimal digits: the SHA-256 of a certificate")
+            return nil
+        }
+        return octets
+    }
+}
+
+extension JSONWriter {
+    /// The server without its secret.
+    mutating func remoteServer(_ server: RemoteServer) {
+        beginObject()
+        key("host")
+        string(server.host)
+        key("port")
+        number(Int(server.port))
+        key("tls")
+        string(server.security.rawValue)
+        key("username")
+        string(server.username)
+        key("certificateSHA256")
+        if let pin = server.pin { string(Hex.encode(pin.span)) } else { null() }
+        if server.service == .smtp {
+            key("onUnknown")
+            string(server.onUnknown.rawValue)
+            key("filesSent")
+            if let filesSent = server.filesSent { bool(filesSent) } else { null() }
+        }
+        endObject()
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IMAP
+import MailTypes
+import Storage
+import Wire
+
+/// A mailbox as LIST shows it, with its STATUS where that was told.
+struct ListedFolder: Sendable {
+    let entry: IMAPListEntry
+    var status: IMAPMailboxStatus?
+}
+
+/// What makes the mirror's folders those of the server.
+struct FolderPlan: Sendable {
+    struct Added: Sendable {
+        let name: FolderName
+        let role: FolderRole?
+        let remote: RemoteFolder
+    }
+
+    struct Renamed: Sendable {
+        let folder: FolderRow
+        let name: FolderName
+        let remote: RemoteFolder
+    }
+
+    private(set) var added: [Added] = []
+    private(set) var renamed: [Renamed] = []
+    private(set) var removed: [FolderRow] = []
+    /// Mailboxes that no name of ours can stand for.
+    private(set) var unnamed: [IMAPMailboxName] = []
+
+    var isEmpty: Bool { added.isEmpty && renamed.isEmpty && removed.isEmpty }
+
+    init(listed: [ListedFolder], mirrored: [MirroredFolder], names: RemoteFolderNames) {
+        let selectable = listed.filter(\.entry.isSelectable)
+        let known = Dictionary(
+            mirrored.compactMap { folder in folder.remote.map { ($0.path, folder) } },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let present = Set(selectable.map(\.entry.mailbox.octets))
+        var missing = mirrored.filter { folder in folder.remote.map { !present.contains($0.path) } ?? false }
+        var taken = Set(mirrored.map(\.folder.name)).subtracting(missing.map(\.folder.name))
+        let saysRoles = selectable.contains { $0.entry.role != nil && $0.entry.role != .inbox }
+        for listed in selectable.sorted(by: Self.isFirst) where known[listed.entry.mailbox.octets] == nil {
+            let mailbox = listed.entry.mailbox
+            guard let name = names.name(of: mailbox, separator: listed.entry.separator), taken.insert(name).inserted
+            else {
+                // A name without a mailbox of its own is taken over.
+                if let name = names.name(of: mailbox, separator: listed.entry.separator),
+                    mirrored.contains(where: { $0.folder.name == name && $0.remote == nil }),
+                    !added.contains(where: { $0.name == name })
+                {
+                    add(listed, as: name, saysRoles: saysRoles)
+                } else {
+                    unnamed.append(mailbox)
+                }
+                continue
+            }
+            if let index = missing.firstIndex(where: { Self.isSame($0, listed) }), var remote = missing[index].remote {
+                remote.path = mailbox.octets
+                remote.separator = listed.entry.separator
+                renamed.append(Renamed(folder: missing[index].folder, name: name, remote: remote))
+                missing.remove(at: index)
+            } else {
+                add(listed, as: name, saysRoles: saysRoles)
+            }
+        }
+        removed = missing.map(\.folder)
+    }
+
+    private mutating func add(_ listed: ListedFolder, as name: FolderName, saysRoles: Bool) {
+        var remote = RemoteFolder(path: listed.entry.mailbox.octets, separator: listed.entry.separator)
+        remote.id = listed.status?.mailboxID
+        let role = listed.entry.role ?? (saysRoles ? nil : UsualFolderRoles.role(of: name))
+        added.append(Added(name: name, role: role, remote: remote))
+    }
+
+    /// INBOX first, so that it is there first; the outer before the inner.
+    private static func isFirst(_ a: ListedFolder, _ b: ListedFolder) -> Bool {
+        if a.entry.mailbox.isInbox != b.entry.mailbox.isInbox { return a.entry.mailbox.isInbox }
+        return a.entry.mailbox.octets.lexicographicallyPrecedes(b.entry.mailbox.octets)
+    }
+
+    /// Whether the mailbox is the one that was mirrored under another name: by its id, or else by its UIDs.
+    private static func isSame(_ folder: MirroredFolder, _ listed: ListedFolder) -> Bool {
+        guard let remote = folder.remote, let status = listed.status else { return false }
+        if let id = remote.id, let other = status.mailboxID { return id == other }
+        guard let validity = remote.uidValidity, let next = remote.uidNext, next > 1 else { return false }
+        return status.uidValidity == validity && status.uidNext == next
+    }
+}

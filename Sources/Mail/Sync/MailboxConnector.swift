@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounts
+import Backends
+import IMAP
+import IMAPSessions
+package import MailTypes
+package import SASL
+import Sockets
+package import Storage
+package import Transport
+import Wire
+
+/// Opens sessions at an account's IMAP server, as it is configured just now.
+struct MailboxConnector: Sendable {
+    let account: AccountKey
+    let id: AccountID
+    let parts: RemoteParts
+
+    /// A session that is logged in; waits for its turn where the host has enough connections, or failed just now.
+    ///
+    /// Throws ``RemoteError``.
+    func open(waitingAtMost milliseconds: Int) async throws -> MailboxSession {
+        let route = try await route()
+        let host = "\(route.server.host):\(route.server.port)"
+        try await admit(host, milliseconds: milliseconds)
+        do {
+            var patience = IMAPClientPatience()
+            patience.connect = parts.limits.connectMilliseconds
+            patience.stall = parts.limits.commandMilliseconds
+            patience.idle = min(parts.limits.idleMilliseconds, parts.limits.pollMilliseconds)
+            let session = try await IMAPClientSession.open(
+                route,
+                dialer: parts.dialer,
+                patience: patience,
+                pool: parts.workers
+            )
+            parts.ledger.opened(host)
+            return MailboxSession(session) { [ledger = parts.ledger] in ledger.closed(host) }
+        } catch {
+            let failure = RemoteError(opening: error)
+            parts.ledger.failed(host, failure.trouble, words: failure.reason)
+            throw failure
+        }
+    }
+
+    private func admit(_ host: String, milliseconds: Int) async throws {
+        var waited = 0
+        while true {
+            let pause: Int
+            switch parts.ledger.admit(host) {
+            case .granted: return
+            case .full: pause = 50
+            case .wait(let milliseconds): pause = max(50, Int(clamping: milliseconds))
+            }
+            guard waited + pause <= milliseconds else {
+                let trouble = parts.ledger.standing(of: host).lastTrouble
+                throw trouble.map { RemoteError.unavailable($0) }
+                    ?? .busy("As many connections to the server as may be are in use.")
+            }
+            guard let loop = EventLoop.current else { throw RemoteError.unavailable("The server is stopping.") }
+            await Wakeup().sleep(milliseconds: pause, on: loop)
+            guard !Task.isCancelled else { throw RemoteError.unavailable("The server is stopping.") }
+            waited += pause
+        }
+    }
+
+    private func route() async throws -> IMAPClientRoute {
+        let server = try await parts.store.read { [account] in try $0.remoteServers.get(.imap, of: account) }
+        guard let server else { throw RemoteError.unsupported("The account has no IMAP server.") }
+        return IMAPClientRoute(
+            server: ServerEndpoint(server),
+            credentials: try parts.credentials.login(server, of: id),
+            identification: [IMAPParameter(name: Array("name".utf8), value: Array("Postern".utf8))]
+        )
+    }
+}
+
+extension ServerEndpoint {
+    package init(_ server: RemoteServer) {
+        let security: Security =
+            switch server.security {
+            case .implicit: .implicit
+            case .starttls: .startTLS
+            case .none: .none
+            }
+        self.init(
+            host: server.host,
+            port: server.port,
+            security: security,
+            pin: server.pin.flatMap { CertificateFingerprint(octets: $0) }
+        )
+    }
+}
+
+extension RemoteCredentials {
+    /// What one logs in with at the server; nil where it asks for nothing.
+    package func login(_ server: RemoteServer, of account: AccountID) throws(RemoteError) -> SASLClientCredentials? {
+        guard server.credential != .none else { return nil }
+        let secret: Secret?
+        do throws(SecretBox.Failure) {
+            secret = try open(server, of: account)
+        } catch {
+            throw .authentication("The account's password cannot be decrypted with the server's key.")
+        }
+        guard let secret,
+            let credentials = SASLClientCredentials(
+                authenticationID: Array(server.username.utf8),
+                proof: server.credential == .oauth2 ? .bearerToken(secret) : .password(secret)
+            )
+        else { throw .authentication("The account's user name or password cannot be used to log in.") }
+        return credentials
+    }
+}
+
+extension RemoteError {
+    /// Why no session came about.
+    init(opening error: IMAPSessionError) {
+        switch error {
+        case .dial(let error): self = .unavailable("\(error)")
+        case .session(let failure): self.init(failure)
+        case .refused(let status): self.init(status)
+        case .unsupported(let capability): self = .unsupported("The server lacks \(capability.rawValue).")
+        case .unencodable: self = .unsupported("That cannot be said in IMAP.")
+        case .tooMuch: self = .unavailable("The server's answer was too large.")
+        case .wrongSize: self = .unavailable("The message's size changed while it was sent.")
+        }
+    }
+
+    init(_ failure: IMAPClientFailure) {
+        switch failure {
+        case .refused(.authentication, let status):
+            self = status.code == .unavailable ? .unavailable(status.text) : .authentication(status.text)
+        case .refused(_, let status), .bye(let status):
+            self = status.isAboutLimits ? .busy(status.text) : .unavailable(status.text)
+        case .authentication(let error): self = .authentication("\(error)")
+        case .noCommonMechanism: self = .authentication("The server offers no way to log in that may be used here.")
+        case .preauthenticated: self = .unavailable("The server greets with PREAUTH, which is not taken.")
+        case .tlsNotOffered: self = .unavailable("The server offers no STARTTLS.")
+        case .injectedBeforeTLS: self = .unavailable("There were unencrypted octets behind STARTTLS.")
+        case .timedOut(let phase): self = .unavailable("The server did not answer in time (\(phase.rawValue)).")
+        case .connectionLost(let phase): self = .unavailable("The connection broke (\(phase.rawValue)).")
+        case .syntax, .unsolicited, .tooMuchBeforeLogin, .tooManyUnreadable, .badCompression:
+            self = .unavailable("The server does not speak IMAP as it should (\(failure)).")
+        }
+    }
+
+    /// What a NO or BAD to a command means.
+    init(_ status: IMAPStatus) {
+        switch status.code {
+        case .overQuota: self = .overQuota(status.text)
+        case .limit, .inUse: self = .busy(status.text)
+        case .unavailable: self = .unavailable(status.text)
+        case .nonExistent: self = .refused(status.text, code: "NONEXISTENT")
+        case .alreadyExists: self = .refused(status.text, code: "ALREADYEXISTS")
+        case .noPermission: self = .refused(status.text, code: "NOPERM")
+        case .cannot: self = .refused(status.text, code: "CANNOT")
+        default: self = .refused(status.text, code: nil)
+        }
+    }
+
+    var trouble: HostLedger.Trouble {
+        switch self {
+        case .unavailable: .unreachable
+        case .busy: .tooMany
+        case .authentication, .refused, .overQuota, .unsupported, .gone: .account
+        }
+    }
+}
+
+extension IMAPStatus {
+    /// The server has enough connections of ours (RFC 5530: LIMIT, INUSE; others say it in words).
+    fileprivate var isAboutLimits: Bool {
+        if code == .limit || code == .inUse { return true }
+        let words = text.lowercased()
+        return words.contains("too many") && words.contains("connection")
+    }
+}

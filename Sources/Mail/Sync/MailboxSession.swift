@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IMAP
+import IMAPSessions
+import MailTypes
+import Runtime
+import Sockets
+import Storage
+import Wire
+
+/// How a mailbox was when it was selected, and what changed in it since the mirror was last made to be the same.
+struct SelectedMailbox: Sendable {
+    var exists: UInt32
+    var uidValidity: UInt32?
+    var uidNext: UInt32?
+    var highestModSeq: UInt64?
+    /// The server told what changed and what is gone (RFC 7162 §3.2.5).
+    var wasResynchronised = false
+    var vanished = IMAPNumberSet()
+    var changed: [(uid: UInt32, flags: MessageFlags)] = []
+}
+
+/// What is new at the server.
+enum MailboxNews: Sendable {
+    case nothing
+    /// Something in the inbox.
+    case inbox
+    /// It is time to look at everything.
+    case anything
+}
+
+/// One session at an account's server in the words of the mirror.
+///
+/// It belongs to the one task that uses it. What it throws is a ``RemoteError``.
+final class MailboxSession {
+    private let imap: IMAPClientSession
+    private var whenOver: (() -> Void)?
+    private(set) var names: RemoteFolderNames
+    /// The mailbox that is selected, by its name there.
+    private(set) var selected: [UInt8]?
+    private var selectedValidity: UInt32?
+    /// Something was told of the mailbox that is selected which nobody has looked at.
+    private var hasNews = false
+
+    init(_ imap: IMAPClientSession, whenOver: @escaping () -> Void) {
+        self.imap = imap
+        self.whenOver = whenOver
+        let own = imap.namespaces?.personal.first
+        names = RemoteFolderNames(isUTF8: imap.isUTF8, prefix: own?.prefix ?? [], separator: own?.separator)
+        imap.onUpdate = { [weak self] in self?.take($0) }
+    }
+
+    /// Whether another command can be given.
+    var isUsable: Bool { whenOver != nil && imap.isUsable }
+
+    /// Ends the ``wait(milliseconds:inbox:)`` under way.
+    var interruption: IMAPInterruption { imap.idleInterruption }
+
+    /// Says goodbye and closes.
+    func end() async {
+        await imap.logout()
+        if let whenOver = whenOver.take() { whenOver() }
+    }
+
+    private func take(_ update: IMAPUpdate) {
+        switch update {
+        case .exists, .expunge, .vanished, .message: hasNews = true
+        case .mailboxStatus, .list, .status, .other: break
+        }
+    }
+
+    private func asking<R>(_ body: () async throws -> R) async throws -> R {
+        do {
+            return try await body()
+        } catch let error as IMAPSessionError {
+            throw RemoteError(opening: error)
+        }
+    }
+
+    // MARK: Folders
+
+    private static let statusItems: [IMAPMailboxStatus.Item] = [
+        .messages, .uidNext, .uidValidity, .unseen, .highestModSeq, .mailboxID,
+    ]
+
+    /// All folders, at most `limit`, with their status.
+    func listFolders(limit: Int) async throws -> [ListedFolder] {
+        try await asking {
+            var listed = try await imap.folders(status: Self.statusItems).prefix(limit).map {
+                ListedFolder(entry: $0.entry, status: $0.status)
+            }
+            let untold = listed.indices.filter { listed[$0].entry.isSelectable && listed[$0].status == nil }
+            let statuses = try await imap.status(of: untold.map { listed[$0].entry.mailbox }, Self.statusItems)
+            for (index, status) in zip(untold, statuses) { listed[index].status = status }
+            if names.separator == nil, let separator = listed.compactMap(\.entry.separator).first {
+                names = RemoteFolderNames(isUTF8: names.isUTF8, prefix: names.prefix, separator: separator)
+            }
+            return listed
+        }
+    }
+
+    func create(_ name: FolderName) async throws -> RemoteFolder {
+        guard let mailbox = names.mailbox(name) else {
+            throw RemoteError.unsupported("The server cannot have a folder of that name.")
+        }
+        return try await asking {
+            try await imap.createFolder(mailbox)
+            do {
+                try await imap.subscribe(mailbox)
+            } catch IMAPSessionError.refused {
+                // A folder is there all the same.
+            }
+            return RemoteFolder(path: mailbox.octets, separator: names.separator)
+        }
+    }
+
+    func rename(_ remote: RemoteFolder, to name: FolderName) async throws {
+        guard let mailbox = names.mailbox(name) else {
+            throw RemoteError.unsupported("The server cannot have a folder of that name.")
+        }
+        try await leave()
+        try await asking { try await imap.renameFolder(IMAPMailboxName(octets: remote.path), to: mailbox) }
+    }
+
+    func delete(_ remote: RemoteFolder) async throws {
+        try await leave()
+        try await asking { try await imap.deleteFolder(IMAPMailboxName(octets: remote.path)) }
+    }
+
+    /// Has no mailbox selected: some servers do not delete or rename the one that is.
+    private func leave() async throws {
+        guard selected != nil, imap.capabilities.contains(.unselect) else { return }
+        selected = nil
+        try await asking { try await imap.unselect() }
+    }
+
+    // MARK: Selecting
+
+    /// Selects the folder, and has the server tell what changed since it was mirrored, where it can.
+    func select(_ remote: RemoteFolder) async throws -> SelectedMailbox {
+        var known: IMAPSelection.Known?
+        if let validity = remote.uidValidity, let modseq = remote.modseq, modseq > 0, let low = remote.low,
+            let next = remote.uidNext, low < next
+        {
+            known = IMAPSelection.Known(uidValidity: validity, modSeq: modseq, uids: IMAPNumberSet(low...(next - 1)))
+        }
+        selected = nil
+        hasNews = false
+        return try await asking {
+            var changed: [(uid: UInt32, flags: MessageFlags)] = []
+            let found = try await imap.select(IMAPMailboxName(octets: remote.path), isReadOnly: false, known: known) {
+                if let uid = $0.uid, let flags = $0.flags { changed.append((uid, flags.flags)) }
+            }
+            selected = remote.path
+            selectedValidity = found.uidValidity
+            hasNews = false
+            var mailbox = SelectedMailbox(
+                exists: found.exists,
+                uidValidity: found.uidValidity,
+                uidNext: found.uidNext,
+                highestModSeq: found.highestModSeq
+            )
+            mailbox.wasResynchronised =
+                known != nil && imap.enabled.contains(.qresync) && found.highestModSeq != nil
+                && found.uidValidity == remote.uidValidity
+            mailbox.vanished = IMAPNumberSet(ranges: found.vanished)
+            mailbox.changed = changed
+            return mailbox
+        }
+    }
+
+    /// Has the folder selected for a command on messages that are known by their UIDs.
+    private func enter(_ remote: RemoteFolder) async throws {
+        if selected != remote.path {
+            selected = nil
+            let found = try await asking { try await imap.select(IMAPMailboxName(octets: remote.path)) }
+            selected = remote.path
+            selectedValidity = found.uidValidity
+        }
+        guard selectedValidity == remote.uidValidity else {
+            selected = nil
+            throw RemoteError.unavailable("The folder's messages have other numbers now; they are being looked at.")
+        }
+    }
+
+    // MARK: Messages
+
+    /// UIDs of the range that are there.
+    func search(_ uids: ClosedRange<UInt32>) async throws -> IMAPNumberSet {
+        try await asking { try await imap.search(.uids(IMAPNumberSet(uids))) }
+    }
+
+    func search(_ key: IMAPSearchKey, in remote: RemoteFolder) async throws -> IMAPNumberSet {
+        try await enter(remote)
+        return try await asking { try await imap.search(key) }
+    }
+
+    /// The UID of the last message.
+    func lastUID() async throws -> UInt32 {
+        try await asking {
+            var last: UInt32 = 0
+            try await imap.fetch(IMAPNumberSet(IMAPNumberSet.largest...IMAPNumberSet.largest), [.uid]) {
+                last = max(last, $0.uid ?? 0)
+            }
+            guard last == 0 else { return last }
+            return try await imap.search(.all).ranges.map(\.upperBound).max() ?? 0
+        }
+    }
+
+    /// The flags of messages of the range, or only of those that changed since then.
+    func flags(
+        _ uids: ClosedRange<UInt32>,
+        changedSince modseq: UInt64?
+    ) async throws -> [(uid: UInt32, flags: MessageFlags)] {
+        try await asking {
+            var told: [(uid: UInt32, flags: MessageFlags)] = []
+            try await imap.fetch(IMAPNumberSet(uids), [.uid, .flags], changedSince: modseq) {
+                if let uid = $0.uid, let flags = $0.flags { told.append((uid, flags.flags)) }
+            }
+            return told
+        }
+    }
+
+    /// What the mirror keeps of messages; those that are gone are left out.
+    func fetch(_ uids: IMAPNumberSet, headerOctets: Int) async throws -> [FetchedMessage] {
+        do {
+            return try await fetch(uids, headerOctets: headerOctets, withStructure: true)
+        } catch RemoteError.refused where isUsable {
+            // One message that its server cannot read shall not hide the others.
+            var messages: [FetchedMessage] = []
+            for uid in uids.numbers(limit: 10_000) ?? [] {
+                let one = IMAPNumberSet(uid...uid)
+                do {
+                    messages += try await fetch(one, headerOctets: headerOctets, withStructure: true)
+                } catch RemoteError.refused where isUsable {
+                    messages += try await fetch(one, headerOctets: headerOctets, withStructure: false)
+                }
+            }
+            return messages
+        }
+    }
+
+    private func fetch(
+        _ uids: IMAPNumberSet,
+        headerOctets: Int,
+        withStructure: Bool
+    ) async throws -> [FetchedMessage] {
+        let header = IMAPSection(.body, .header, origin: 0)
+        var items: [IMAPFetchRequest.Item] = [
+            .uid, .flags, .internalDate, .size, .section(header, length: UInt32(clamping: headerOctets)),
+        ]
+        if withStructure { items.append(.bodyStructure) }
+        if imap.capabilities.contains(.objectID) { items.append(.emailID) }
+        let wanted = items
+        return try await asking {
+            var messages: [FetchedMessage] = []
+            try await imap.fetch(uids, wanted) { told in
+                guard let uid = told.uid else { return }
+                var message = FetchedMessage(uid: uid)
+                message.flags = told.flags?.flags ?? MessageFlags()
+                message.internalDate = told.internalDate?.timestamp
+                message.size = told.size ?? 0
+                message.emailID = told.emailID
+                message.header = told.sections.first { $0.key.text == .header }?.value ?? []
+                message.structure = told.bodyStructure
+                messages.append(message)
+            }
+            return messages
+        }
+    }
+
+    /// Hands the octets of a section of a message out while they come.
+    func octets(
+        of uid: UInt32,
+        in remote: RemoteFolder,
+        section: IMAPSection,
+        begin: (UInt64) async throws -> Void = { _ in },
+        piece: ([UInt8]) async throws -> Void
+    ) async throws {
+        try await enter(remote)
+        let isThere = try await asking { try await imap.stream(section, of: uid, begin: begin, piece: piece) }
+        guard isThere else { throw RemoteError.gone }
+    }
+
+    func store(_ uids: IMAPNumberSet, _ change: FlagChange, in remote: RemoteFolder) async throws {
+        try await enter(remote)
+        try await asking {
+            switch change {
+            case .set(let flags): try await imap.store(uids, .replace, flags)
+            case .change(let add, let remove):
+                if add != MessageFlags() { try await imap.store(uids, .add, add) }
+                if remove != MessageFlags() { try await imap.store(uids, .remove, remove) }
+            }
+        }
+    }
+
+    func copy(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
+    {
+        try await enter(remote)
+        return try await asking { CopiedMessages(try await imap.copy(uids, to: IMAPMailboxName(octets: target.path))) }
+    }
+
+    func move(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
+    {
+        try await enter(remote)
+        let mailbox = IMAPMailboxName(octets: target.path)
+        return try await asking {
+            if imap.capabilities.contains(.move) || imap.capabilities.contains(.uidPlus) {
+                return CopiedMessages(try await imap.move(uids, to: mailbox))
+            }
+            try await checkNothingElseIsDeleted(uids)
+            let copied = try await imap.copy(uids, to: mailbox)
+            try await remove(uids)
+            return CopiedMessages(copied)
+        }
+    }
+
+    func expunge(_ uids: IMAPNumberSet, in remote: RemoteFolder) async throws {
+        try await enter(remote)
+        try await asking {
+            try await checkNothingElseIsDeleted(uids)
+            try await remove(uids)
+        }
+    }
+
+    private func remove(_ uids: IMAPNumberSet) async throws {
+        try await imap.store(uids, .add, MessageFlags([.deleted]))
+        if imap.capabilities.contains(.uidPlus) {
+            try await imap.expunge(uids)
+        } else {
+            try await imap.expungeAll()
+        }
+    }
+
+    /// A server without UIDPLUS removes everything that is flagged `\Deleted`: that must be ours alone.
+    private func checkNothingElseIsDeleted(_ uids: IMAPNumberSet) async throws {
+        guard !imap.capabilities.contains(.uidPlus) else { return }
+        let deleted = try await imap.search(.flags([.deleted], areSet: true))
+        for range in deleted.ranges {
+            guard range.allSatisfy({ uids.contains($0) }) else {
+                throw RemoteError.unsupported(
+                    "Other messages of the folder are marked deleted, and the server cannot remove one without the others."
+                )
+            }
+        }
+    }
+
+    /// Puts a message into a folder; where it then is, if the server tells.
+    func append(
+        _ reader: BodyReader,
+        to target: RemoteFolder,
+        flags: MessageFlags,
+        internalDate: Timestamp,
+        on pool: BlockingPool
+    ) async throws -> (validity: UInt32, uid: UInt32)? {
+        let append = IMAPAppend(
+            IMAPMailboxName(octets: target.path),
+            octets: UInt64(clamping: reader.size),
+            flags: IMAPFlags(flags),
+            internalDate: IMAPDateTime(internalDate)
+        )
+        var offset: Int64 = 0
+        return try await asking {
+            let appended = try await imap.append(append) { buffer in
+                let end = min(offset + (64 << 10), reader.size)
+                if offset < end { try await reader.read(offset..<end, into: &buffer, on: pool) }
+                offset = end
+                return end < reader.size
+            }
+            return appended.map { ($0.uidValidity, $0.uid) }
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Waits for news at most so long, in the inbox where the server has IDLE.
+    func wait(milliseconds: Int, inbox: RemoteFolder?, _ wakeup: Wakeup, on loop: EventLoop) async throws -> MailboxNews
+    {
+        guard let inbox, imap.capabilities.contains(.idle) else {
+            await wakeup.sleep(milliseconds: milliseconds, on: loop)
+            return .anything
+        }
+        if selected != inbox.path {
+            let found = try await asking { try await imap.select(IMAPMailboxName(octets: inbox.path)) }
+            selected = inbox.path
+            selectedValidity = found.uidValidity
+            hasNews = false
+            let isSame =
+                found.uidValidity == inbox.uidValidity && (found.uidNext == nil || found.uidNext == inbox.uidNext)
+                && (found.highestModSeq == nil || found.highestModSeq == inbox.modseq)
+            guard isSame else { return .inbox }
+        }
+        if hasNews { return .inbox }
+        var isNews = false
+        try await asking {
+            try await imap.idle { update in
+                switch update {
+                case .exists, .expunge, .vanished, .message: isNews = true
+                case .mailboxStatus, .list, .status, .other: break
+                }
+                return !isNews
+            }
+        }
+        return isNews || hasNews ? .inbox : .anything
+    }
+}
+
+/// Which message became which, where the server told.
+struct CopiedMessages: Sendable {
+    private let sets: [IMAPCopiedUIDs]
+
+    init(_ sets: [IMAPCopiedUIDs]) { self.sets = sets }
+
+    /// The UID that a message now has in a folder of that UIDVALIDITY.
+    func destination(of uid: UInt32, validity: UInt32?) -> UInt32? {
+        for set in sets where set.validity == validity {
+            if let destination = set.destination(of: uid) { return destination }
+        }
+        return nil
+    }
+}

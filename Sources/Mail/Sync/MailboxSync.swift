@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IMAP
+import MailTypes
+import Storage
+import Wire
+
+/// Brings the mirror of one mailbox up to what its server has, on a session of its own.
+///
+/// A round looks at folders first (what came, what went, which flags are others), then mirrors what came, and only then takes
+/// away what went: so that a message that left one folder and is met in another is moved, and keeps its id. What is noted of
+/// a folder never runs ahead of what is stored.
+struct MailboxSync {
+    let account: AccountKey
+    let parts: RemoteParts
+    let session: MailboxSession
+    var limits: RemoteLimits { parts.limits }
+    var store: Store { parts.store }
+
+    // MARK: Folders
+
+    /// The folders as the server lists them, with their STATUS where it was told; the mirror then has the same.
+    func syncFolders() async throws -> [FolderLook] {
+        let listed = try await session.listFolders(limit: limits.folders)
+        let mirrored = try await store.read { [account] in try $0.mirror.folders(of: account) }
+        let plan = FolderPlan(listed: listed, mirrored: mirrored, names: session.names)
+        if !plan.isEmpty { try await apply(plan) }
+        let now = try await store.read { [account] in try $0.mirror.folders(of: account) }
+        let statuses = Dictionary(
+            listed.map { ($0.entry.mailbox.octets, $0.status) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        return now.compactMap { folder in
+            guard let remote = folder.remote, let status = statuses[remote.path] else { return nil }
+            return FolderLook(folder: folder.folder, remote: remote, status: status)
+        }
+    }
+
+    private func apply(_ plan: FolderPlan) async throws {
+        try await store.write { [account] tx in
+            for rename in plan.renamed {
+                guard let folder = try tx.folders.get(rename.folder.key, in: account) else { continue }
+                try tx.mirror.rename(folder, to: rename.name, rename.remote)
+            }
+            // The innermost first.
+            for folder in plan.removed.sorted(by: { $0.name.text.utf8.count > $1.name.text.utf8.count }) {
+                guard let folder = try tx.folders.get(folder.key, in: account) else { continue }
+                try tx.mirror.remove(folder)
+            }
+            for added in plan.added { try tx.mirror.add(added.name, role: added.role, added.remote, to: account) }
+        }
+    }
+
+    // MARK: A round
+
+    /// Mirrors what is new, changed or gone in these folders; whether something left one and was met in none.
+    ///
+    /// Without `expunges` such a message stays, because it may have gone to a folder that was not looked at.
+    @discardableResult
+    func round(_ looks: [FolderLook], expunges: Bool = true) async throws -> Bool {
+        var round = Round()
+        for look in looks { try await take(look, into: &round) }
+        var next = 0
+        // Looking for what a message was before may add folders.
+        while next < round.looked.count {
+            let (look, changes) = round.looked[next]
+            next += 1
+            guard !changes.arrived.isEmpty else { continue }
+            try await mirror(changes.arrived, of: look, &round, arrival: Self.arrival(in: look.folder))
+        }
+        let departures = round.departures
+        let rounds = round.looked
+        if !expunges, !departures.isEmpty { return true }
+        let gone = departures
+        let now = rounds
+        try await store.write { [account] tx in
+            for key in gone {
+                guard let row = try tx.messages.find(key, in: account) else { continue }
+                try tx.messages.expunge(row)
+            }
+            for (look, changes) in now {
+                guard let folder = try tx.folders.get(look.folder.key, in: account) else { continue }
+                var remote = changes.remote
+                remote.verified = tx.now
+                remote.problem = nil
+                try tx.mirror.set(remote, of: folder)
+            }
+        }
+        return false
+    }
+
+    /// What a round has found so far.
+    private struct Round {
+        var looked: [(look: FolderLook, changes: FolderChanges)] = []
+        var folders: Set<FolderKey> = []
+        /// Messages that are where they were no more, and were not met elsewhere yet.
+        var departures: Set<MessageKey> = []
+    }
+
+    /// Looks at a folder.
+    private func take(_ look: FolderLook, into round: inout Round) async throws {
+        guard round.folders.insert(look.folder.key).inserted else { return }
+        do {
+            guard let changes = try await changes(look) else { return }
+            try await commit(changes.flags, of: look.folder)
+            round.departures.formUnion(try await keys(changes.departed, in: look.folder))
+            round.looked.append((look, changes))
+        } catch let error as RemoteError {
+            try await note(error, of: look)
+        }
+    }
+
+    /// Mail that comes into these folders was put there by the account's owner.
+    private static func arrival(in folder: FolderRow) -> Messages<Transaction>.Arrival {
+        switch folder.role {
+        case .sent, .drafts, .trash, .archive: .added
+        default: .received
+        }
+    }
+
+    /// One folder that cannot be looked into does not keep the others from it.
+    private func note(_ error: RemoteError, of look: FolderLook) async throws {
+        guard session.isUsable else { throw error }
+        try await store.write { [account] tx in
+            guard let folder = try tx.folders.get(look.folder.key, in: account) else { return }
+            var remote = look.remote
+            remote.problem = error.reason
+            try tx.mirror.set(remote, of: folder)
+        }
+    }
+
+    // MARK: Looking at a folder
+
+    /// What is different in the folder; nil where it has to be mirrored from the beginning.
+    private func changes(_ look: FolderLook) async throws -> FolderChanges? {
+        var remote = look.remote
+        let selected = try await session.select(remote)
+        guard let validity = selected.uidValidity ?? look.status?.uidValidity ?? remote.uidValidity else {
+            throw RemoteError.unsupported("The server tells no UIDVALIDITY.")
+        }
+        let next = try await uidNext(selected, remote)
+        guard let knownNext = remote.uidNext, let low = remote.low, remote.uidValidity == validity else {
+            try await begin(look, validity: validity, next: next, modseq: selected.highestModSeq)
+            return nil
+        }
+        var changes = FolderChanges(remote: remote)
+        // A falling UIDNEXT is a server's mistake, and never undoes what is known (RFC 9051 §2.3.1.1).
+        remote.uidNext = max(next, knownNext)
+        if next > knownNext { changes.arrived = try await session.search(knownNext...(next - 1)) }
+        if low < knownNext { try await compare(look, selected, low...(knownNext - 1), into: &changes) }
+        // What we put there ourselves has a UID that was not looked at yet.
+        let (folder, arrived) = (look.folder, changes.arrived)
+        changes.departed += try await store.read { snapshot in
+            let ours = try snapshot.mirror.messages(in: folder, uids: knownNext...UInt32.max)
+            return UIDComparison.departed(mirrored: ours.map(\.remoteUID), present: arrived)
+        }
+        remote.modseq = selected.highestModSeq
+        changes.remote = remote
+        return changes
+    }
+
+    private func uidNext(_ selected: SelectedMailbox, _ remote: RemoteFolder) async throws -> UInt32 {
+        if let next = selected.uidNext, next > 0 { return next }
+        // RFC 3501 lets a server leave it out: the last message tells.
+        guard selected.exists > 0 else { return remote.uidNext ?? 1 }
+        let last = try await session.lastUID()
+        return last == UInt32.max ? last : last + 1
+    }
+
+    /// Flags and absences among the UIDs that are mirrored, by the cheapest way that the server has.
+    private func compare(
+        _ look: FolderLook,
+        _ selected: SelectedMailbox,
+        _ known: ClosedRange<UInt32>,
+        into changes: inout FolderChanges
+    ) async throws {
+        let folder = look.folder
+        let mirrored = try await store.read { try $0.mirror.messages(in: folder, uids: known) }
+        guard !mirrored.isEmpty else { return }
+        let uids = mirrored.map(\.remoteUID)
+        if selected.wasResynchronised {
+            changes.flags = selected.changed.filter { known.contains($0.uid) }
+            changes.departed = uids.filter { selected.vanished.contains($0) }
+            // Servers have been seen to forget what they expunged: the number of messages tells.
+            let isWhole = known.lowerBound == 1
+            let expected = uids.count - changes.departed.count + Int(clamping: changes.arrived.count)
+            guard isWhole, expected != Int(selected.exists) else { return }
+        } else if let modseq = look.remote.modseq, selected.highestModSeq != nil {
+            if selected.highestModSeq != modseq {
+                changes.flags = try await session.flags(known, changedSince: modseq)
+            }
+            let expected = uids.count + Int(clamping: changes.arrived.count)
+            if known.lowerBound == 1, expected == Int(selected.exists) { return }
+        } else {
+            let all = try await session.flags(known, changedSince: nil)
+            changes.flags = Self.different(all, mirrored)
+            changes.departed = UIDComparison.departed(
+                mirrored: uids,
+                present: IMAPNumberSet(all.lazy.map(\.uid))
+            )
+            return
+        }
+        changes.departed = UIDComparison.departed(mirrored: uids, present: try await session.search(known))
+    }
+
+    private static func different(
+        _ told: [(uid: UInt32, flags: MessageFlags)],
+        _ mirrored: [MirroredMessage]
+    ) -> [(uid: UInt32, flags: MessageFlags)] {
+        let known = Dictionary(mirrored.map { ($0.remoteUID, $0.flags) }, uniquingKeysWith: { first, _ in first })
+        return told.filter { message in known[message.uid].map { $0 != message.flags } ?? false }
+    }
+
+    private func commit(_ flags: [(uid: UInt32, flags: MessageFlags)], of folder: FolderRow) async throws {
+        for start in stride(from: 0, to: flags.count, by: 500) {
+            let some = Array(flags[start..<min(start + 500, flags.count)])
+            try await store.write { tx in
+                for (uid, flags) in some {
+                    guard let message = try tx.mirror.message(remoteUID: uid, in: folder) else { continue }
+                    try tx.messages.setFlags(of: message, .set(flags))
+                }
+            }
+        }
+    }
+
+    private func keys(_ uids: [UInt32], in folder: FolderRow) async throws -> [MessageKey] {
+        guard !uids.isEmpty else { return [] }
+        return try await store.read { snapshot in
+            try uids.compactMap { try snapshot.mirror.message(remoteUID: $0, in: folder)?.key }
+        }
+    }
+
+    // MARK: Mirroring messages
+
+    /// Notes a folder that was never looked into, or whose UIDs mean other messages now.
+    private func begin(_ look: FolderLook, validity: UInt32, next: UInt32, modseq: UInt64?) async throws {
+        try await store.write { [account] tx in
+            guard let folder = try tx.folders.get(look.folder.key, in: account) else { return }
+            var remote = look.remote
+            if remote.uidValidity != nil { try tx.mirror.forgetUIDs(of: folder) }
+            (remote.uidValidity, remote.uidNext, remote.low, remote.modseq) = (validity, next, next, modseq)
+            remote.problem = nil
+            try tx.mirror.set(remote, of: folder)
+        }
+    }
+
+    /// Mirrors messages by UID, newest first; those that departed elsewhere are moved, and taken out of the departures.
+    private func mirror(
+        _ uids: IMAPNumberSet,
+        of look: FolderLook,
+        _ round: inout Round,
+        arrival: Messages<Transaction>.Arrival?
+    ) async throws {
+        var limit = UInt32.max
+        while true {
+            let (some, hasMore) = UIDComparison.highest(limits.chunk, of: uids, below: limit)
+            guard let lowest = some.last else { return }
+            if session.selected != look.remote.path { _ = try await session.select(look.remote) }
+            let messages = try await session.fetch(IMAPNumberSet(some), headerOctets: limits.headerOctets)
+            // What is known from another folder may have left that one.
+            for folder in try await formerFolders(messages, round) { try await take(folder, into: &round) }
+            let used = try await commit(messages, to: look.folder, round.departures, arrival: arrival)
+            round.departures.subtract(used)
+            guard hasMore else { return }
+            limit = lowest
+        }
+    }
+
+    /// Folders that were not looked at, of messages that may be these.
+    private func formerFolders(_ messages: [FetchedMessage], _ round: Round) async throws -> [FolderLook] {
+        let known = messages.map { ($0.content.identity, Int64(clamping: $0.size)) }
+        return try await store.read { [account] snapshot in
+            var keys: Set<FolderKey> = []
+            for (identity, size) in known {
+                guard let identity else { continue }
+                for row in try snapshot.mirror.messages(known: identity, size: size, in: account) {
+                    keys.insert(row.folder)
+                }
+            }
+            return try keys.subtracting(round.folders).compactMap { key in
+                guard let folder = try snapshot.folders.get(key, in: account),
+                    let remote = try snapshot.mirror.remote(folder)
+                else { return nil }
+                return FolderLook(folder: folder, remote: remote, status: nil)
+            }
+        }
+    }
+
+    /// Stores what was fetched; the departures that were met again.
+    private func commit(
+        _ messages: [FetchedMessage],
+        to folder: FolderRow,
+        _ departures: Set<MessageKey>,
+        arrival: Messages<Transaction>.Arrival?
+    ) async throws -> Set<MessageKey> {
+        let contents = messages.map(\.content)
+        return try await store.write { [account] tx in
+            guard let folder = try tx.folders.get(folder.key, in: account) else { return [] }
+            var used: Set<MessageKey> = []
+            // Oldest first, so that our own UIDs ascend as the server's do.
+            for (message, content) in zip(messages, contents).sorted(by: { $0.0.uid < $1.0.uid }) {
+                if let known = try tx.mirror.message(remoteUID: message.uid, in: folder) {
+                    try tx.messages.setFlags(of: known, .set(message.flags))
+                    continue
+                }
+                if let old = try Self.former(content, in: folder, departures.subtracting(used), tx) {
+                    used.insert(old.key)
+                    let moved = try tx.mirror.move(old, to: folder, remoteUID: message.uid)
+                    try tx.messages.setFlags(of: moved, .set(message.flags))
+                    continue
+                }
+                try tx.mirror.append(
+                    to: folder,
+                    content,
+                    remoteUID: message.uid,
+                    flags: message.flags,
+                    internalDate: message.internalDate ?? tx.now,
+                    arrival: arrival
+                )
+            }
+            return used
+        }
+    }
+
+    /// The message that this one was: in this folder and without a UID, or one that departed from another.
+    private static func former(
+        _ content: NewContent,
+        in folder: FolderRow,
+        _ departures: Set<MessageKey>,
+        _ tx: Transaction
+    ) throws -> MessageRow? {
+        guard let identity = content.identity else { return nil }
+        let known = try tx.mirror.messages(known: identity, size: content.size, in: folder.account)
+        if let here = try known.first(where: { try $0.folder == folder.key && tx.mirror.remoteUID(of: $0) == nil }) {
+            return here
+        }
+        return known.first { departures.contains($0.key) }
+    }
+
+    // MARK: What is older
+
+    /// Mirrors the next older messages of a folder, at most so many; whether there are more.
+    func fill(_ look: FolderLook, count: Int) async throws -> Bool {
+        guard let low = look.remote.low, low > 1 else { return false }
+        if session.selected != look.remote.path { _ = try await session.select(look.remote) }
+        let present = try await session.search(1...(low - 1))
+        let (uids, hasMore) = UIDComparison.highest(count, of: present, below: low)
+        if !uids.isEmpty {
+            let messages = try await session.fetch(IMAPNumberSet(uids), headerOctets: limits.headerOctets)
+            _ = try await commit(messages, to: look.folder, [], arrival: nil)
+        }
+        let reached = hasMore ? uids.last ?? 1 : 1
+        try await store.write { [account] tx in
+            guard let folder = try tx.folders.get(look.folder.key, in: account),
+                var remote = try tx.mirror.remote(folder)
+            else { return }
+            remote.low = reached
+            if reached == 1 {
+                remote.verified = tx.now
+                let lost = try tx.mirror.withoutUID(in: folder, limit: 10_000)
+                for message in lost { try tx.messages.expunge(message) }
+                try tx.mirror.announceResync(of: folder, added: folder.total, removed: lost.count, cause: "first sync")
+            }
+            try tx.mirror.set(remote, of: folder)
+        }
+        return hasMore
+    }
+}
+
+/// A folder, and what STATUS last said of it.
+struct FolderLook: Sendable {
+    let folder: FolderRow
+    var remote: RemoteFolder
+    let status: IMAPMailboxStatus?
+
+    /// Whether STATUS says that something is not as it is mirrored; true where it does not say enough.
+    var isDue: Bool {
+        guard let status, let next = status.uidNext, let messages = status.messages else { return true }
+        guard remote.uidValidity == status.uidValidity, remote.uidNext == next else { return true }
+        if remote.low == 1, Int(messages) != folder.total { return true }
+        if let modseq = status.highestModSeq, modseq > 0 { return remote.modseq != modseq }
+        return status.unseen.map { Int($0) != folder.unread } ?? true
+    }
+}
+
+extension MailboxSync {
+    /// Looks at the inbox alone; whether something left it and was met nowhere.
+    func roundOfInbox() async throws -> Bool {
+        let look = try await store.read { [account] snapshot -> FolderLook? in
+            guard let folder = try snapshot.folders.find(.inbox, in: account),
+                let remote = try snapshot.mirror.remote(folder)
+            else { return nil }
+            return FolderLook(folder: folder, remote: remote, status: nil)
+        }
+        guard let look else { return false }
+        return try await round([look], expunges: false)
+    }
+
+    /// Folders of which something older is not mirrored yet, the inbox first.
+    func unfilled() async throws -> [FolderLook] {
+        let folders = try await store.read { [account] in try $0.mirror.folders(of: account) }
+        let looks = folders.compactMap { folder -> FolderLook? in
+            guard let remote = folder.remote, let low = remote.low, low > 1, remote.problem == nil else { return nil }
+            return FolderLook(folder: folder.folder, remote: remote, status: nil)
+        }
+        return looks.sorted { a, b in a.folder.role == .inbox && b.folder.role != .inbox }
+    }
+
+    /// Notes that these folders were seen to be as they are mirrored.
+    func verify(_ looks: [FolderLook]) async throws {
+        guard !looks.isEmpty else { return }
+        try await store.write { [account] tx in
+            for look in looks { try tx.mirror.verify(look.folder.key, of: account) }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import IMAP
+package import Intake
+package import MailTypes
+import Runtime
+package import Storage
+package import Wire
+
+/// Changes go to the server first, then into the mirror with their event: where the server says no, nothing is different.
+extension RemoteMailbox {
+    /// A message, and where it is at the server.
+    struct Place: Sendable {
+        let message: MessageRow
+        let uid: UInt32
+    }
+
+    /// Messages of one folder, and what that is at the server.
+    struct Group: Sendable {
+        let remote: RemoteFolder
+        let folder: FolderRow
+        let places: [Place]
+        var uids: IMAPNumberSet { IMAPNumberSet(places.lazy.map(\.uid)) }
+    }
+
+    // MARK: Flags
+
+    /// Changes the flags of messages.
+    package func setFlags(of messages: [MessageRow], _ change: FlagChange) async throws {
+        for group in try await groups(messages) {
+            try await quick.perform(isRepeatable: true) { session in
+                try await session.store(group.uids, change, in: group.remote)
+            }
+            try await parts.store.write { tx in
+                for place in group.places {
+                    do {
+                        try tx.messages.setFlags(of: place.message, change)
+                    } catch StoreError.notFound {
+                        // It went while we asked.
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Moving, copying, deleting
+
+    /// Moves messages into a folder; they keep their ids.
+    package func move(_ messages: [MessageRow], to folder: FolderRow) async throws {
+        let target = try await remote(folder)
+        for group in try await groups(messages.filter { $0.folder != folder.key }) {
+            try await turns.take {
+                let copied = try await quick.perform(isRepeatable: false) { session in
+                    try await session.move(group.uids, from: group.remote, to: target)
+                }
+                try await parts.store.write { tx in
+                    for place in group.places {
+                        guard let row = try tx.messages.find(place.message.key, in: place.message.account) else {
+                            continue
+                        }
+                        let uid = copied.destination(of: place.uid, validity: target.uidValidity)
+                        try tx.mirror.move(row, to: folder, remoteUID: uid)
+                    }
+                }
+            }
+        }
+        wake()
+    }
+
+    /// Puts another placement of the message into a folder.
+    package func copy(_ message: MessageRow, to folder: FolderRow) async throws -> MessageRow {
+        let target = try await remote(folder)
+        guard let group = try await groups([message]).first, let place = group.places.first else {
+            throw RemoteError.gone
+        }
+        let row = try await turns.take {
+            let copied = try await quick.perform(isRepeatable: false) { session in
+                try await session.copy(group.uids, from: group.remote, to: target)
+            }
+            return try await parts.store.write { tx in
+                let copy = try tx.messages.copy(message, to: folder)
+                if let uid = copied.destination(of: place.uid, validity: target.uidValidity) {
+                    try tx.mirror.set(uid, of: copy)
+                }
+                return copy
+            }
+        }
+        wake()
+        return row
+    }
+
+    /// Deletes messages for good.
+    package func expunge(_ messages: [MessageRow]) async throws {
+        for group in try await groups(messages) {
+            try await turns.take {
+                try await quick.perform(isRepeatable: true) { session in
+                    try await session.expunge(group.uids, in: group.remote)
+                }
+                try await parts.store.write { tx in
+                    for place in group.places {
+                        guard let row = try tx.messages.find(place.message.key, in: place.message.account) else {
+                            continue
+                        }
+                        try tx.messages.expunge(row)
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Adding
+
+    /// Puts a message into a folder; `also` is done in the same transaction.
+    package func append(
+        _ taken: TakenMessage,
+        to folder: FolderRow,
+        flags: MessageFlags,
+        internalDate: Timestamp?,
+        also: @escaping @Sendable (Transaction, MessageRow) throws -> Void = { _, _ in }
+    ) async throws -> MessageRow {
+        let target = try await remote(folder)
+        let date = internalDate ?? Timestamp(milliseconds: parts.clock.now())
+        let identity = try MirroredReading.identity(of: taken.content, taken.body)
+        let blocking = parts.store.blocking
+        let row = try await turns.take {
+            let appended = try await bulk.perform(isRepeatable: false) { session in
+                try await session.append(
+                    try taken.body.reader(),
+                    to: target,
+                    flags: flags,
+                    internalDate: date,
+                    on: blocking
+                )
+            }
+            return try await parts.store.write { tx in
+                let uid = appended.flatMap { $0.validity == target.uidValidity ? $0.uid : nil }
+                if let uid, let met = try tx.mirror.message(remoteUID: uid, in: folder) {
+                    try also(tx, met)
+                    return met
+                }
+                var content = taken.content
+                content.identity = identity
+                let row = try tx.messages.append(
+                    to: folder,
+                    content,
+                    flags: flags,
+                    internalDate: date,
+                    arrival: .added
+                )
+                try tx.mirror.uploaded(row, remoteUID: uid)
+                try also(tx, row)
+                return row
+            }
+        }
+        wake()
+        return row
+    }
+
+    /// Puts a message that is here where its folder is at the server.
+    func upload(_ message: MessageRow) async throws {
+        let found = try await parts.store.read { snapshot -> (folder: FolderRow, body: Int64)? in
+            guard let folder = try snapshot.folders.get(message.folder, in: message.account),
+                let body = try snapshot.messages.get(message.id, in: message.account, { $0.body }) ?? nil
+            else { return nil }
+            return (folder, body)
+        }
+        guard let found else { return }
+        let target = try await remote(found.folder)
+        let reader = try await parts.store.openBody(found.body)
+        let blocking = parts.store.blocking
+        try await turns.take {
+            let appended = try await bulk.perform(isRepeatable: false) { session in
+                try await session.append(
+                    reader,
+                    to: target,
+                    flags: message.flags,
+                    internalDate: message.internalDate,
+                    on: blocking
+                )
+            }
+            try await parts.store.write { tx in
+                let uid = appended.flatMap { $0.validity == target.uidValidity ? $0.uid : nil }
+                guard let row = try tx.messages.find(message.key, in: message.account) else { return }
+                try tx.mirror.uploaded(row, remoteUID: uid)
+            }
+        }
+    }
+
+    // MARK: Folders
+
+    package func createFolder(_ name: FolderName) async throws -> FolderRow {
+        try await turns.take {
+            let added = try await quick.perform(isRepeatable: false) { session in try await session.create(name) }
+            return try await parts.store.write { [key] tx in
+                guard try tx.folders.find(name, in: key).map({ try tx.mirror.remote($0) == nil }) ?? true else {
+                    throw StoreError.alreadyExists(.folder)
+                }
+                return try tx.mirror.add(name, role: nil, added, to: key)
+            }
+        }
+    }
+
+    package func renameFolder(_ folder: FolderRow, to name: FolderName) async throws -> FolderRow {
+        let remote = try await remote(folder)
+        return try await turns.take {
+            let names = try await quick.perform(isRepeatable: false) { session in
+                try await session.rename(remote, to: name)
+                return session.names
+            }
+            return try await parts.store.write { tx in
+                // Those below go with it.
+                for child in try tx.folders.below(folder) {
+                    guard var below = try tx.mirror.remote(child) else { continue }
+                    let rest = child.name.text.utf8.dropFirst(folder.name.text.utf8.count)
+                    let moved = try FolderName(name.text + String(decoding: Array(rest), as: UTF8.self))
+                    below.path = names.mailbox(moved)?.octets ?? below.path
+                    try tx.mirror.rename(child, to: moved, below)
+                }
+                var own = remote
+                own.path = names.mailbox(name)?.octets ?? own.path
+                try tx.mirror.rename(folder, to: name, own)
+                guard let renamed = try tx.folders.get(folder.key, in: folder.account) else { throw RemoteError.gone }
+                return renamed
+            }
+        }
+    }
+
+    package func deleteFolder(_ folder: FolderRow) async throws {
+        let remote = try await remote(folder)
+        try await turns.take {
+            try await quick.perform(isRepeatable: false) { session in try await session.delete(remote) }
+            try await parts.store.write { tx in
+                guard let folder = try tx.folders.get(folder.key, in: folder.account) else { return }
+                try tx.mirror.remove(folder)
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    /// Fetches the octets of a message that are not here, and keeps them a while.
+    package func fetchBody(of message: MessageRow) async throws {
+        guard let group = try await groups([message]).first, let place = group.places.first else {
+            throw RemoteError.gone
+        }
+        let intake = parts.intake
+        let taken = try await bulk.perform(isRepeatable: true) { session in
+            let message = intake.begin(.strict)
+            try await session.octets(of: place.uid, in: group.remote, section: IMAPSection()) { piece in
+                try message.append(piece.span)
+            }
+            return try await message.finish()
+        }
+        try await parts.store.write { tx in
+            try tx.mirror.lend(taken.content, to: message.content, of: message.account)
+        }
+    }
+
+    /// UIDs of a folder whose text the server finds the words in, as our messages.
+    package func search(_ folder: FolderRow, text: [UInt8], limit: Int) async throws -> [MessageKey] {
+        let remote = try await remote(folder)
+        let found = try await quick.perform(isRepeatable: true) { session in
+            try await session.search(.text(text), in: remote)
+        }
+        return try await parts.store.read { snapshot in
+            var keys: [MessageKey] = []
+            for range in found.ranges.reversed() where keys.count < limit {
+                keys += try snapshot.mirror.messages(in: folder, uids: range, limit: limit - keys.count).map(\.key)
+            }
+            return keys
+        }
+    }
+
+    // MARK: Steps
+
+    func remote(_ folder: FolderRow) async throws -> RemoteFolder {
+        guard let remote = try await parts.store.read({ try $0.mirror.remote(folder) }) else {
+            throw RemoteError.unsupported("The server has no such folder, only folders below it.")
+        }
+        return remote
+    }
+
+    /// The messages by folder; those that are not at the server any more are left out.
+    private func groups(_ messages: [MessageRow]) async throws -> [Group] {
+        try await parts.store.read { snapshot in
+            var groups: [Group] = []
+            for (folder, rows) in Dictionary(grouping: messages, by: \.folder) {
+                guard let account = rows.first?.account, let row = try snapshot.folders.get(folder, in: account),
+                    let remote = try snapshot.mirror.remote(row)
+                else { throw RemoteError.gone }
+                let places = try rows.map { message in
+                    guard let uid = try snapshot.mirror.remoteUID(of: message) else {
+                        throw RemoteError.unavailable("Where the message is at the server is not known yet.")
+                    }
+                    return Place(message: message, uid: uid)
+                }
+                groups.append(Group(remote: remote, folder: row, places: places))
+            }
+            return groups
+        }
+    }
+}

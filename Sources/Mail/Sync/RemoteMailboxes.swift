@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Accounts
+import IMAP
+import IMAPSessions
+package import MailTypes
+import Runtime
+import SASL
+import SMTP
+import SMTPSessions
+package import Sockets
+package import Storage
+import Transport
+import Wire
+
+/// The remote mailboxes of all accounts that have one, each on its loop.
+package final class RemoteMailboxes: Sendable {
+    private struct State {
+        var mailboxes: [AccountKey: RemoteMailbox] = [:]
+        var tasks: [AccountKey: Task<Void, Never>] = [:]
+        var isStarted = false
+        var isStopped = false
+    }
+
+    private let parts: RemoteParts
+    private let loops: [EventLoop]
+    private let state = Lock(State())
+
+    package init(_ parts: RemoteParts, loops: [EventLoop]) {
+        precondition(!loops.isEmpty)
+        self.parts = parts
+        self.loops = loops
+    }
+
+    /// The account's mailbox; nil where its mail lives here.
+    package subscript(account: AccountKey) -> RemoteMailbox? { state.withLock { $0.mailboxes[account] } }
+
+    /// How many there are, and how many connections they have.
+    package var counts: (mailboxes: Int, connections: Int) {
+        let all = state.withLock { Array($0.mailboxes.values) }
+        return (all.count, all.reduce(0) { $0 + $1.status.connections })
+    }
+
+    /// Begins with the accounts that the store has.
+    package func start() async throws {
+        state.withLock { $0.isStarted = true }
+        var after: AccountKey?
+        while true {
+            let accounts = try await parts.store.read { [after] in try $0.accounts.list(after: after, limit: 500) }
+            guard let last = accounts.last else { return }
+            for account in accounts { begin(account) }
+            after = last.key
+        }
+    }
+
+    /// An account was made, changed or deleted.
+    package func note(_ account: AccountRow) {
+        guard account.kind == .imap else { return }
+        let known = state.withLock { $0.mailboxes[account.key] }
+        if let known { known.reconfigure() } else { begin(account) }
+    }
+
+    /// Ends all connections.
+    package func stop() async {
+        let (mailboxes, tasks) = state.withLock { state in
+            state.isStopped = true
+            defer { (state.mailboxes, state.tasks) = ([:], [:]) }
+            return (Array(state.mailboxes.values), Array(state.tasks.values))
+        }
+        for mailbox in mailboxes { mailbox.stop() }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+    }
+
+    private func begin(_ account: AccountRow) {
+        guard account.kind == .imap else { return }
+        let loop = loops[Int(account.key.value % Int64(loops.count))]
+        let mailbox = RemoteMailbox(account, parts, on: loop)
+        state.withLock { state in
+            guard state.isStarted, !state.isStopped, state.mailboxes[account.key] == nil else { return }
+            state.mailboxes[account.key] = mailbox
+            state.tasks[account.key] = Task(executorPreference: loop) {
+                await mailbox.run()
+                self.ended(account.key)
+            }
+        }
+    }
+
+    private func ended(_ key: AccountKey) {
+        state.withLock { state in
+            state.mailboxes[key] = nil
+            state.tasks[key] = nil
+        }
+    }
+
+    // MARK: A first try
+
+    /// Connects to a server and logs in, once, and says how far that went.
+    package func check(_ server: RemoteServer, of account: AccountID) async -> [RemoteCheck.Step] {
+        let loop = loops[0]
+        let parts = parts
+        return await Task(executorPreference: loop) {
+            do throws(RemoteError) {
+                let login = try parts.credentials.login(server, of: account)
+                switch server.service {
+                case .imap: return await Self.checkIMAP(server, login, parts)
+                case .smtp: return await Self.checkSMTP(server, login, parts)
+                case .pop3: return RemoteCheck.steps(upTo: .connect, "POP3 accounts cannot be made yet.")
+                }
+            } catch {
+                return RemoteCheck.steps(upTo: .login, error.reason)
+            }
+        }.value
+    }
+
+    private static func checkIMAP(
+        _ server: RemoteServer,
+        _ login: SASLClientCredentials?,
+        _ parts: RemoteParts
+    ) async -> [RemoteCheck.Step] {
+        do throws(IMAPSessionError) {
+            let session = try await IMAPClientSession.open(
+                IMAPClientRoute(server: ServerEndpoint(server), credentials: login),
+                dialer: parts.dialer,
+                pool: parts.workers
+            )
+            await session.logout()
+            return RemoteCheck.steps(upTo: nil, nil)
+        } catch {
+            let reason = RemoteError(opening: error).reason
+            return switch error {
+            case .dial(let error): RemoteCheck.steps(upTo: RemoteCheck.step(error), reason)
+            case .session(let failure): RemoteCheck.steps(upTo: RemoteCheck.step(failure), reason)
+            case .refused, .unsupported, .unencodable, .tooMuch, .wrongSize:
+                RemoteCheck.steps(upTo: .login, reason)
+            }
+        }
+    }
+
+    private static func checkSMTP(
+        _ server: RemoteServer,
+        _ login: SASLClientCredentials?,
+        _ parts: RemoteParts
+    ) async -> [RemoteCheck.Step] {
+        do throws(SMTPSessionError) {
+            let session = try await SMTPClientSession.open(
+                SMTPClientRoute(server: ServerEndpoint(server), clientName: parts.hostname, credentials: login),
+                dialer: parts.dialer,
+                pool: parts.workers
+            )
+            await session.quit()
+            return RemoteCheck.steps(upTo: nil, nil)
+        } catch {
+            return switch error {
+            case .dial(let error): RemoteCheck.steps(upTo: RemoteCheck.step(error), "\(error)")
+            case .session(let failure): RemoteCheck.steps(upTo: RemoteCheck.step(failure), failure.words)
+            }
+        }
+    }
+}
+
+extension SMTPClientFailure {
+    /// The server's words, or what went wrong.
+    fileprivate var words: String {
+        if case .refused(_, let reply) = self { return "\(reply)" }
+        return "\(self)"
+    }
+}

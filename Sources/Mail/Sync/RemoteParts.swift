@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Accounts
+package import Backends
+package import Intake
+package import Logging
+package import MailTypes
+package import Runtime
+package import Storage
+package import Transport
+
+/// What remote mailboxes are made of.
+package struct RemoteParts: Sendable {
+    package let store: Store
+    package let intake: Intake
+    package let credentials: RemoteCredentials
+    package let dialer: Dialer
+    /// What servers bear of us.
+    package let ledger: HostLedger
+    /// What we call ourselves.
+    package let hostname: Domain
+    package let limits: RemoteLimits
+    /// Threads for deriving keys.
+    package let workers: BlockingPool
+    package let clock: Clock
+    package let logger: Logger
+
+    package init(
+        store: Store,
+        intake: Intake,
+        credentials: RemoteCredentials,
+        dialer: Dialer,
+        ledger: HostLedger,
+        hostname: Domain,
+        limits: RemoteLimits,
+        workers: BlockingPool,
+        clock: Clock,
+        logger: Logger
+    ) {
+        self.store = store
+        self.intake = intake
+        self.credentials = credentials
+        self.dialer = dialer
+        self.ledger = ledger
+        self.hostname = hostname
+        self.limits = limits
+        self.workers = workers
+        self.clock = clock
+        self.logger = logger
+    }
+}
+
+/// How remote mailboxes are treated.
+package struct RemoteLimits: Sendable {
+    /// Connecting and logging in.
+    package var connectMilliseconds = 30_000
+    /// Any single command, from its sending to its completion; FETCH and APPEND as long as octets come and go.
+    package var commandMilliseconds = 60_000
+    /// IDLE is begun anew so often (RFC 2177: at least every 29 minutes).
+    package var idleMilliseconds = 20 * 60_000
+    /// Folders that no IDLE watches are asked after so often.
+    package var pollMilliseconds = 60_000
+    /// A connection for commands is closed after so long without one.
+    package var laneIdleMilliseconds = 30_000
+    /// First pause after a failure, doubled with each up to the last.
+    package var firstPauseMilliseconds = 1_000
+    package var lastPauseMilliseconds = 300_000
+    /// Between attempts to log in with credentials that were refused.
+    package var refusedPauseMilliseconds = 15 * 60_000
+    /// Failures in a row, or so many milliseconds of them, before an account counts as unreachable.
+    package var failuresUntilUnreachable = 3
+    /// Messages of a folder that are mirrored before those of the next.
+    package var firstPage = 50
+    /// Messages fetched at once.
+    package var chunk = 100
+    /// Octets of a message's header that are read.
+    package var headerOctets = 128 << 10
+    /// Folders of an account at most.
+    package var folders = 10_000
+    /// Octets of fetched messages that are kept.
+    package var cacheOctets: Int64 = 1 << 30
+
+    package init() {}
+}
