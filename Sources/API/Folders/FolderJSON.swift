@@ -31,6 +31,12 @@ enum FolderJSON {
         writer.number(folder.uidNext)
         writer.key("highestModseq")
         writer.number(folder.highestModseq)
+        if folder.isMirror {
+            writer.key("verifiedAt")
+            writer.timestamp(folder.verified)
+            writer.key("problem")
+            writer.string(folder.problem)
+        }
         writer.endObject()
     }
 

@@ -19,6 +19,7 @@ package final class RemoteMailboxes: Sendable {
         var mailboxes: [AccountKey: RemoteMailbox] = [:]
         var tasks: [AccountKey: Task<Void, Never>] = [:]
         var isStarted = false
+        var eviction: Task<Void, Never>?
         var isStopped = false
     }
 
@@ -43,7 +44,17 @@ package final class RemoteMailboxes: Sendable {
 
     /// Begins with the accounts that the store has.
     package func start() async throws {
-        state.withLock { $0.isStarted = true }
+        let loop = loops[0]
+        let eviction = Task(executorPreference: loop) {
+            while !Task.isCancelled {
+                await self.evict()
+                try? await loop.sleep(milliseconds: Self.evictionMilliseconds)
+            }
+        }
+        state.withLock { state in
+            state.isStarted = true
+            state.eviction = eviction
+        }
         var after: AccountKey?
         while true {
             let accounts = try await parts.store.read { [after] in try $0.accounts.list(after: after, limit: 500) }
@@ -64,8 +75,8 @@ package final class RemoteMailboxes: Sendable {
     package func stop() async {
         let (mailboxes, tasks) = state.withLock { state in
             state.isStopped = true
-            defer { (state.mailboxes, state.tasks) = ([:], [:]) }
-            return (Array(state.mailboxes.values), Array(state.tasks.values))
+            defer { (state.mailboxes, state.tasks, state.eviction) = ([:], [:], nil) }
+            return (Array(state.mailboxes.values), Array(state.tasks.values) + [state.eviction].compactMap(\.self))
         }
         for mailbox in mailboxes { mailbox.stop() }
         for task in tasks { task.cancel() }
@@ -90,6 +101,21 @@ package final class RemoteMailboxes: Sendable {
         state.withLock { state in
             state.mailboxes[key] = nil
             state.tasks[key] = nil
+        }
+    }
+
+    // MARK: What was fetched
+
+    private static let evictionMilliseconds = 30_000
+    /// In one transaction.
+    private static let evictionBatch = 100
+
+    /// Gives up fetched messages beyond the bound, the first fetched first.
+    private func evict() async {
+        let (octets, batch) = (parts.limits.cacheOctets, Self.evictionBatch)
+        while !Task.isCancelled {
+            let count = try? await parts.store.write { try $0.mirror.evict(keeping: octets, limit: batch) }
+            guard count == batch else { return }
         }
     }
 

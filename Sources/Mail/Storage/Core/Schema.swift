@@ -221,7 +221,7 @@ enum Schema {
         -- What a message is known by at the server, wherever it lies (EMAILID), or else by what never changes of it.
         ALTER TABLE contents ADD COLUMN email_id BLOB;
         ALTER TABLE contents ADD COLUMN fingerprint BLOB;
-        -- When a body that is only lent from the server was last used.
+        -- When a body that is only lent from the server was fetched.
         ALTER TABLE contents ADD COLUMN fetched INTEGER;
         CREATE INDEX contents_by_email_id ON contents (account, email_id) WHERE email_id IS NOT NULL;
         CREATE INDEX contents_by_fingerprint ON contents (account, fingerprint) WHERE fingerprint IS NOT NULL;

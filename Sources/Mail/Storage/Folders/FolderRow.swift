@@ -2,6 +2,7 @@
 
 package import MailTypes
 import SQLite
+package import Wire
 
 /// A folder as it is stored.
 package struct FolderRow: Hashable, Sendable {
@@ -20,9 +21,16 @@ package struct FolderRow: Hashable, Sendable {
     package let highestModseq: UInt64
     package let total: Int
     package let unread: Int
+    /// It mirrors a folder of a server.
+    package let isMirror: Bool
+    /// When a mirror was last seen to be what the server has.
+    package let verified: Timestamp?
+    /// Why it cannot be mirrored.
+    package let problem: String?
 
     static let select = """
-        SELECT pk, id, account, name, role, uid_validity, uid_next, highest_modseq, total, unread FROM folders
+        SELECT pk, id, account, name, role, uid_validity, uid_next, highest_modseq, total, unread,
+            remote_path IS NOT NULL, verified, remote_problem FROM folders
         """
 
     init(_ row: consuming SQLiteRow) throws {
@@ -39,5 +47,8 @@ package struct FolderRow: Hashable, Sendable {
         highestModseq = modseq
         total = row.int(8)
         unread = row.int(9)
+        isMirror = row.bool(10)
+        verified = row.optionalInt64(11).map(Timestamp.init(milliseconds:))
+        problem = row.optionalString(12)
     }
 }

@@ -160,16 +160,7 @@ extension Mirror where View == Transaction {
         try view.withCounters(of: account) { try $0.use(Int64(count) * (read.size - known.size)) }
     }
 
-    /// Notes that the lent octets of a content were used.
-    package func touch(_ content: ContentKey) throws {
-        try connection.run(
-            "UPDATE contents SET fetched = ?2 WHERE pk = ?1 AND fetched IS NOT NULL",
-            content,
-            view.now.milliseconds
-        )
-    }
-
-    /// Gives up lent octets, the longest unused first, at most `limit` messages, until no more than so many are kept.
+    /// Gives up lent octets, the first fetched first, at most `limit` messages, until no more than so many are kept.
     ///
     /// Returns how many messages lost theirs.
     package func evict(keeping octets: Int64, limit: Int) throws -> Int {
