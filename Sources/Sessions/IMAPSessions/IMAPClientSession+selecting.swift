@@ -50,17 +50,34 @@ extension IMAPClientSession {
         var selected = IMAPSelected(mailbox: mailbox)
         selected.isReadOnly = isReadOnly
         // What comes before CLOSED is of the mailbox that was selected before (RFC 7162 §3.2.11).
+        var undecided: [IMAPFetchedMessage] = []
+        var isUndecided = hasQResync && selectedMailbox != nil
+        func decide() async throws {
+            isUndecided = false
+            for message in undecided { try await changed(message) }
+            undecided = []
+        }
+        selectedMailbox = nil
         let status = try await perform(.select(selection)) { told in
             switch told {
             case .response(.status(let status)) where status.code == .closed:
                 selected = IMAPSelected(mailbox: mailbox)
                 selected.isReadOnly = isReadOnly
+                for message in undecided { onUpdate(.message(message)) }
+                undecided = []
+                isUndecided = false
             case .response(let response): selected.take(response)
+            case .message(let message) where isUndecided:
+                undecided.append(message)
+                // No server has so much to tell of what it is about to close: this one does not say CLOSED.
+                if undecided.count >= 1_000 { try await decide() }
             case .message(let message): try await changed(message)
             case .sectionBegins, .sectionOctets, .sectionEnds, .idling, .wantsOctets, .timeIsUp: break
             }
         }
+        try await decide()
         selected.take(.status(status))
+        selectedMailbox = mailbox
         return selected
     }
 
@@ -68,6 +85,7 @@ extension IMAPClientSession {
     package func unselect() async throws {
         guard capabilities.contains(.unselect) else { throw IMAPSessionError.unsupported(.unselect) }
         try await perform(.unselect)
+        selectedMailbox = nil
     }
 }
 

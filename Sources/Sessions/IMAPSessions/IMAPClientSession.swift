@@ -37,6 +37,9 @@ package final class IMAPClientSession {
     /// Is told what the server tells without being asked, on the loop, whenever that is read: during any operation.
     package var onUpdate: (IMAPUpdate) -> Void = { _ in }
 
+    /// Nil where none is.
+    package internal(set) var selectedMailbox: IMAPMailboxName?
+
     /// UIDs of one SEARCH that are held; more end the session.
     package var maximumHits = 4_000_000
 

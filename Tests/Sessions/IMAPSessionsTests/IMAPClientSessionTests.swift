@@ -113,6 +113,34 @@ import Wire
         )
     }
 
+    @Test(arguments: [true, false])
+    func whatComesBeforeClosedIsOfTheOldMailbox(_ saysClosed: Bool) async throws {
+        let server = try ScriptedServer([
+            [
+                .say("* OK [CAPABILITY IMAP4rev1 ENABLE QRESYNC] ready"), .hear,
+                .say("A1 OK [CAPABILITY IMAP4rev1 ENABLE QRESYNC] in"), .hear, .say("* ENABLED QRESYNC"), .say("A2 OK"),
+                .hear, .say("* 7 EXISTS"), .say("A3 OK in"), .hear, .say("* 7 FETCH (UID 70 FLAGS ())"),
+                .say(saysClosed ? "* OK [CLOSED] old" : "* OK old"), .say("* 2 EXISTS"),
+                .say("* 1 FETCH (UID 10 FLAGS ())"), .say("A4 OK in"), .hear, .say("A5 NO no such mailbox"),
+            ]
+        ])
+        try await server.run {
+            let session = try await server.open()
+            var updates: [IMAPUpdate] = []
+            session.onUpdate = { updates.append($0) }
+            #expect(try await session.select(session.mailboxName("a")).exists == 7)
+            var changed: [UInt32?] = []
+            let known = IMAPSelection.Known(uidValidity: 1, modSeq: 1)
+            let selected = try await session.select(session.mailboxName("b"), known: known) { changed.append($0.uid) }
+            #expect(selected.exists == 2)
+            #expect(session.selectedMailbox == session.mailboxName("b"))
+            #expect(changed == (saysClosed ? [10] : [70, 10]))
+            #expect(updates.count == (saysClosed ? 1 : 0))
+            await #expect(throws: IMAPSessionError.self) { _ = try await session.select(session.mailboxName("c")) }
+            #expect(session.selectedMailbox == nil)
+        }
+    }
+
     @Test func aMessageOfAnotherSizeIsNotAppended() async throws {
         let server = try ScriptedServer([
             ServerStep.login("IMAP4rev1 LITERAL+") + [.hear, .silence],
