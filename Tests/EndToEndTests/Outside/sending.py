@@ -165,6 +165,12 @@ def waiting(server):
     return seen, states
 
 
+def queued(server):
+    """The same, of those that wait, without looking at each."""
+    text = server.client().call("GET", "/metrics")[2].decode()
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("postern_queue_recipients{"))
+
+
 def events(server):
     client, after = server.client(), 0
     while True:
@@ -221,7 +227,6 @@ def misbehave():
                 claims.check(f"{address} is reported to the sender", id in bounced, quiet=True)
                 continue
             claims.check(f"{address} ends well", state in ("delivered", "unknown"), (state, told), quiet=True)
-            claims.check(f"{address} was taken", taken + dropped >= 1, (state, told), quiet=True)
             if state == "delivered":
                 claims.check(f"{address} is delivered as it is said", taken >= 1, told, quiet=True)
             claims.check(f"{address}: an unanswered end is unknown", doubts >= dropped, (dropped, told), quiet=True)
@@ -247,8 +252,8 @@ def rate():
     user = ["-u", "nobody"] if os.getuid() == 0 else []
     sink = subprocess.Popen([options.sink, *user, f"127.0.0.1:{port}", "256"], stderr=subprocess.DEVNULL)
     begun = time.monotonic()
-    while time.monotonic() - begun < 600 and waiting(server)[0]:
-        time.sleep(2)
+    while time.monotonic() - begun < 600 and queued(server):
+        time.sleep(1)
     left, states = waiting(server)
     claims.check("all are delivered or refused", left == 0, (left, states))
     times = sorted(event["timestamp"] for event in events(server) if event["type"] == "message.delivered")
