@@ -118,9 +118,13 @@ extension API {
     /// ```
     private static func bearer(_ fields: HTTPFields) throws(HTTPProblem) -> [UInt8]? {
         guard let value = try fields.single("Authorization") else { return nil }
-        let text = Array(value)
-        guard text.count > 7, ASCII.equalsIgnoringCase(text[..<6], "bearer"), text[6] == ASCII.space else { return nil }
-        return Array(text[7...].drop { $0 == ASCII.space })
+        let text = value.span
+        guard text.count > 7, ASCII.equalsIgnoringCase(text.extracting(0..<6), "bearer"), text[6] == ASCII.space else {
+            return nil
+        }
+        var start = 7
+        while start < text.count, text[start] == ASCII.space { start += 1 }
+        return text.extracting(start..<text.count).array()
     }
 
     /// A token that is bound to web origins may be used by their pages; from other pages, by those the server allows.

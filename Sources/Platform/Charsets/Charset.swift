@@ -34,7 +34,9 @@ package struct Charset: Hashable, Sendable, CustomStringConvertible {
         self.index = index
     }
 
-    package init?(_ label: String) { self.init(label: Array(label.utf8)) }
+    package init?(_ label: String) {
+        if label == "utf-8" { self = .utf8 } else { self.init(label: Array(label.utf8)) }
+    }
 
     package static let utf8 = Charset(index: 0)
     /// For text without a label or with an unknown one: UTF-8 if the first octets beyond ASCII are that, else windows-1252.

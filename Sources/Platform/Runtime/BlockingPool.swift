@@ -3,7 +3,7 @@
 /// A few named threads for work that blocks: key derivation, file syncs, unbounded queries.
 ///
 /// A caller suspends, its loop goes on.
-package final class BlockingPool: Sendable {
+public final class BlockingPool: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
         var isStopped = false
@@ -15,9 +15,9 @@ package final class BlockingPool: Sendable {
     private let capacity: Int
 
     /// The pool was stopped, or too much waits already.
-    package struct Refused: Error {}
+    public struct Refused: Error {}
 
-    package init(name: String, threads count: Int, capacity: Int = 4096) {
+    public init(name: String, threads count: Int, capacity: Int = 4096) {
         self.capacity = capacity
         let monitor = monitor
         threads = (0..<count).map { index in
@@ -33,7 +33,7 @@ package final class BlockingPool: Sendable {
     }
 
     /// Runs `body` on one of the threads and returns what it gave.
-    package func run<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+    public func run<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
         try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<R, any Error>) in
             let accepted = submit { continuation.resume(with: Result(catching: body)) }
             if !accepted { continuation.resume(throwing: Refused()) }
@@ -41,7 +41,7 @@ package final class BlockingPool: Sendable {
     }
 
     /// Runs `job` on one of the threads, some time; false when it is refused.
-    package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+    public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         monitor.signal { state in
             guard !state.isStopped, state.jobs.count < capacity else { return false }
             state.jobs.append(job)
@@ -52,7 +52,7 @@ package final class BlockingPool: Sendable {
     /// Lets the threads finish what waits, and waits for them.
     ///
     /// A second call does nothing: a thread is joined once.
-    package func stop() {
+    public func stop() {
         let isFirst = monitor.broadcast { state in
             defer { state.isStopped = true }
             return !state.isStopped

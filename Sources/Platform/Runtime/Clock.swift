@@ -5,13 +5,13 @@ internal import Glibc
 /// The one source of time, handed in at the top.
 ///
 /// `now` is for what is stored and shown; `monotonic` for waiting and measuring.
-package struct Clock: Sendable {
+public struct Clock: Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
-    package let now: @Sendable () -> Int64
+    public let now: @Sendable () -> Int64
     /// Nanoseconds since an arbitrary start; never goes back.
-    package let monotonic: @Sendable () -> UInt64
+    public let monotonic: @Sendable () -> UInt64
 
-    package init(now: @escaping @Sendable () -> Int64, monotonic: @escaping @Sendable () -> UInt64) {
+    public init(now: @escaping @Sendable () -> Int64, monotonic: @escaping @Sendable () -> UInt64) {
         self.now = now
         self.monotonic = monotonic
     }
@@ -23,7 +23,7 @@ package struct Clock: Sendable {
     }
 
     /// The system's clocks.
-    package static let system = Clock(
+    public static let system = Clock(
         now: {
             let time = read(CLOCK_REALTIME)
             return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

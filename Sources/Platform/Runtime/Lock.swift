@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
+public import Glibc
 
 /// A short mutual exclusion around a value.
 ///
 /// A pthread mutex rather than `Synchronization.Mutex`, because the thread sanitizer
 /// sees pthread's. Never held across `await`: the closure is synchronous.
-package final class Lock<Value>: @unchecked Sendable {
+public final class Lock<Value>: @unchecked Sendable {
     // Sound: `value` is touched only between lock and unlock of `mutex`, which lives at one address for our lifetime.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var value: Value
+    @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    @usableFromInline var value: Value
 
-    package init(_ value: sending Value) {
+    public init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -23,7 +23,8 @@ package final class Lock<Value>: @unchecked Sendable {
     }
 
     /// Runs `body` with the value, alone.
-    package func withLock<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
+    @inlinable
+    public func withLock<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&value)
@@ -31,13 +32,13 @@ package final class Lock<Value>: @unchecked Sendable {
 }
 
 /// A lock that a thread can wait at until the value it guards is as it needs it.
-package final class Monitor<Value>: @unchecked Sendable {
+public final class Monitor<Value>: @unchecked Sendable {
     // Sound: as for `Lock`.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var value: Value
 
-    package init(_ value: sending Value) {
+    public init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
@@ -57,14 +58,14 @@ package final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Reads the value, alone, and wakes nobody.
-    package func withLock<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
+    public func withLock<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(&value)
     }
 
     /// Changes the value and wakes one waiting thread.
-    package func signal<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
+    public func signal<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         let result = try body(&value)
@@ -73,7 +74,7 @@ package final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Changes the value and wakes every waiting thread.
-    package func broadcast<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
+    public func broadcast<R, E: Error>(_ body: (inout sending Value) throws(E) -> sending R) throws(E) -> sending R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         let result = try body(&value)
@@ -84,7 +85,7 @@ package final class Monitor<Value>: @unchecked Sendable {
     /// Runs `body`, and again after each wake-up, until it returns a value; nil when `timeoutMilliseconds` pass first.
     ///
     /// Blocks the thread: for threads of their own, never for an event loop.
-    package func wait<R>(timeoutMilliseconds: Int? = nil, until body: (inout sending Value) -> sending R?) -> sending R?
+    public func wait<R>(timeoutMilliseconds: Int? = nil, until body: (inout sending Value) -> sending R?) -> sending R?
     {
         var deadline = timespec()
         if let timeoutMilliseconds {

@@ -6,7 +6,7 @@ internal import Glibc
 /// A thread of the kernel's, for work that blocks.
 ///
 /// Its name (at most 15 octets) shows in `top -H` and in debuggers.
-package final class NamedThread: @unchecked Sendable {
+public final class NamedThread: @unchecked Sendable {
     // Sound: `handle` is written once, before anyone else can hold the object.
     private var handle = pthread_t()
     private let isJoined = Lock(false)
@@ -23,7 +23,7 @@ package final class NamedThread: @unchecked Sendable {
     /// Starts the thread at once.
     ///
     /// `stackOctets` is its stack's size.
-    package init(_ name: String, stackOctets: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
+    public init(_ name: String, stackOctets: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setstacksize(&attributes, stackOctets)
@@ -47,7 +47,7 @@ package final class NamedThread: @unchecked Sendable {
     /// Waits until the thread has ended.
     ///
     /// Only the first call waits: a handle joined twice may by then be another thread's.
-    package func join() {
+    public func join() {
         let wasJoined = isJoined.withLock { isJoined in
             defer { isJoined = true }
             return isJoined
@@ -57,11 +57,11 @@ package final class NamedThread: @unchecked Sendable {
 }
 
 /// One value per thread, made when a thread first asks for it and released when that thread ends.
-package final class ThreadLocal<Value: AnyObject>: @unchecked Sendable {
+public final class ThreadLocal<Value: AnyObject>: @unchecked Sendable {
     // Sound: pthread keys are safe to share; each slot is seen by its own thread only.
     private var key = pthread_key_t()
 
-    package init() {
+    public init() {
         let status = pthread_key_create(&key) { value in
             guard let value else { return }
             Unmanaged<AnyObject>.fromOpaque(value).release()
@@ -72,7 +72,7 @@ package final class ThreadLocal<Value: AnyObject>: @unchecked Sendable {
     deinit { pthread_key_delete(key) }
 
     /// This thread's value, if it has one; setting it releases the one before.
-    package var value: Value? {
+    public var value: Value? {
         get { pthread_getspecific(key).map { Unmanaged<Value>.fromOpaque($0).takeUnretainedValue() } }
         set {
             if let old = pthread_getspecific(key) { Unmanaged<Value>.fromOpaque(old).release() }

@@ -3,20 +3,20 @@
 internal import CLinux
 
 /// What the process takes up, as the kernel says.
-package struct ProcessUsage: Sendable {
+public struct ProcessUsage: Sendable {
     /// CPU time so far, in nanoseconds.
-    package let cpuNanoseconds: UInt64
+    public let cpuNanoseconds: UInt64
     /// Octets of memory; nil where the kernel does not say.
-    package let residentOctets: Int?
-    package let virtualOctets: Int?
+    public let residentOctets: Int?
+    public let virtualOctets: Int?
     /// Open descriptors; nil where none is left to look with.
-    package let openDescriptors: Int?
-    package let descriptorLimit: UInt
+    public let openDescriptors: Int?
+    public let descriptorLimit: UInt
     /// When it began, in milliseconds since 1970.
-    package let startMilliseconds: Int64?
+    public let startMilliseconds: Int64?
 
     /// Asks the kernel; reads files of `/proc`, which never blocks.
-    package static func now() -> ProcessUsage {
+    public static func now() -> ProcessUsage {
         var (resident, total) = (-1, -1)
         clinux_memory(&resident, &total)
         let open = clinux_open_files()

@@ -3,44 +3,44 @@
 /// What can be a parameter of a statement.
 ///
 /// SQLite copies it.
-package protocol SQLiteBindable {
+public protocol SQLiteBindable {
     func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError)
 }
 
 extension Int64: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try statement.bind(index, self)
     }
 }
 
 extension Int: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try statement.bind(index, Int64(self))
     }
 }
 
 extension Bool: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try statement.bind(index, self ? 1 : 0)
     }
 }
 
 /// Octets are bound as a BLOB.
 extension Array: SQLiteBindable where Element == UInt8 {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try span.withUnsafeBytes { (bytes) throws(SQLiteError) in try statement.bind(index, blob: bytes) }
     }
 }
 
 /// A string is bound as TEXT.
 extension String: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try utf8.span.withUnsafeBytes { (bytes) throws(SQLiteError) in try statement.bind(index, text: bytes) }
     }
 }
 
 extension Optional: SQLiteBindable where Wrapped: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         if let value = self { try value.bind(to: statement, at: index) } else { try statement.bindNull(index) }
     }
 }
@@ -50,7 +50,7 @@ extension SQLiteConnection {
     ///
     /// `sql` is compiled once per connection.
     @discardableResult
-    package func run(_ sql: StaticString, _ parameters: any SQLiteBindable...) throws(SQLiteError) -> Int {
+    @inlinable public func run(_ sql: StaticString, _ parameters: any SQLiteBindable...) throws(SQLiteError) -> Int {
         let statement = try take(sql)
         defer { giveBack(statement, sql: sql) }
         try statement.bind(parameters)
@@ -59,7 +59,7 @@ extension SQLiteConnection {
     }
 
     /// Lends each row of a query to `body`, until it returns false.
-    package func forEach(
+    @inlinable public func forEach(
         _ sql: StaticString,
         _ parameters: any SQLiteBindable...,
         body: (consuming SQLiteRow) throws -> Bool
@@ -73,7 +73,7 @@ extension SQLiteConnection {
     }
 
     /// What `body` makes of the first row of a query, or nil when there is none.
-    package func first<R>(
+    @inlinable public func first<R>(
         _ sql: StaticString,
         _ parameters: any SQLiteBindable...,
         body: (consuming SQLiteRow) throws -> R
@@ -85,7 +85,7 @@ extension SQLiteConnection {
     }
 
     /// What `body` makes of each row of a query.
-    package func all<R>(
+    @inlinable public func all<R>(
         _ sql: StaticString,
         _ parameters: any SQLiteBindable...,
         body: (consuming SQLiteRow) throws -> R
@@ -101,7 +101,7 @@ extension SQLiteConnection {
     // MARK: SQL put together at run time (from our own pieces, never from values)
 
     @discardableResult
-    package func run(built sql: String, _ parameters: [any SQLiteBindable]) throws(SQLiteError) -> Int {
+    @inlinable public func run(built sql: String, _ parameters: [any SQLiteBindable]) throws(SQLiteError) -> Int {
         let statement = try take(sql)
         defer { giveBack(statement, sql: sql) }
         try statement.bind(parameters)
@@ -109,7 +109,7 @@ extension SQLiteConnection {
         return changes
     }
 
-    package func forEach(
+    @inlinable public func forEach(
         built sql: String,
         _ parameters: [any SQLiteBindable],
         body: (consuming SQLiteRow) throws -> Bool
@@ -122,7 +122,7 @@ extension SQLiteConnection {
         }
     }
 
-    package func first<R>(
+    @inlinable public func first<R>(
         built sql: String,
         _ parameters: [any SQLiteBindable],
         body: (consuming SQLiteRow) throws -> R
@@ -133,7 +133,7 @@ extension SQLiteConnection {
         return try statement.step() ? statement.withRow(body) : nil
     }
 
-    package func all<R>(
+    @inlinable public func all<R>(
         built sql: String,
         _ parameters: [any SQLiteBindable],
         body: (consuming SQLiteRow) throws -> R
@@ -149,7 +149,7 @@ extension SQLiteConnection {
 
 extension SQLiteStatement {
     /// Binds the parameters ?1, ?2, … in order.
-    package func bind(_ parameters: [any SQLiteBindable]) throws(SQLiteError) {
+    public func bind(_ parameters: [any SQLiteBindable]) throws(SQLiteError) {
         var index: Int32 = 0
         for parameter in parameters {
             index += 1

@@ -6,13 +6,13 @@ internal import CSQLite
 ///
 /// It keeps a transaction open while it
 /// lives, and ends (``SQLiteError/Kind/interrupted``) when its row is changed.
-package final class SQLiteBlob {
+public final class SQLiteBlob {
     private let handle: OpaquePointer
     /// Octets in the blob; fixed.
-    package let count: Int
+    public let count: Int
 
     /// The corresponding C function is `sqlite3_blob_open`.
-    package init(
+    public init(
         _ connection: SQLiteConnection,
         table: String,
         column: String,
@@ -29,7 +29,7 @@ package final class SQLiteBlob {
     deinit { sqlite3_blob_close(handle) }
 
     /// Fills `target` from `offset` on, or up to the blob's end, and says how much that was.
-    package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(SQLiteError) -> Int {
+    public func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(SQLiteError) -> Int {
         guard offset >= 0, offset < count else { return 0 }
         let length = min(target.count, count - offset)
         guard length > 0 else { return 0 }
@@ -39,7 +39,7 @@ package final class SQLiteBlob {
     }
 
     /// Puts `bytes` at `offset`; they lie within the blob.
-    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SQLiteError) {
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SQLiteError) {
         precondition(offset >= 0 && offset <= count - bytes.count)
         let code = sqlite3_blob_write(handle, bytes.baseAddress, Int32(bytes.count), Int32(offset))
         guard code == SQLITE_OK else { throw SQLiteError(code: code, message: "blob write") }

@@ -7,7 +7,7 @@ extension SQLiteConnection {
     ///
     /// Within a read transaction of ours that state is copied, whatever others write meanwhile; they are not held up. After
     /// each `pages` pages `pause` is called. The corresponding C functions are `sqlite3_backup_init`, `_step` and `_finish`.
-    package func copy(to target: SQLiteConnection, pages: Int32, pause: () throws -> Void) throws {
+    public func copy(to target: SQLiteConnection, pages: Int32, pause: () throws -> Void) throws {
         guard let backup = sqlite3_backup_init(target.handle, "main", handle, "main") else {
             throw target.failure(sqlite3_errcode(target.handle))
         }

@@ -5,8 +5,8 @@ internal import CSQLite
 /// One connection to one database file.
 ///
 /// It is used by one thread at a time (`SQLITE_OPEN_NOMUTEX`): its owner sees to that.
-package final class SQLiteConnection {
-    package enum Mode: Sendable {
+public final class SQLiteConnection {
+    public enum Mode: Sendable {
         case readOnly
         case readWrite
         /// As ``readWrite``, and the file is made when it is missing.
@@ -14,12 +14,25 @@ package final class SQLiteConnection {
     }
 
     let handle: OpaquePointer
-    package let path: String
-    /// Prepared statements not in use just now, by the address of their SQL.
+    public let path: String
+    /// Prepared statements by the address of their SQL.
     private var byAddress: [UInt: SQLiteStatement] = [:]
     /// The same for SQL put together at run time, which comes in few forms.
-    private var byText: [String: SQLiteStatement] = [:]
+    private var byText: [Text: SQLiteStatement] = [:]
     private var progress: ProgressHandler?
+
+    /// SQL as a key.
+    ///
+    /// To hash all of it would cost more than to compare it with the one other text of its length.
+    private struct Text: Hashable {
+        let sql: String
+        func hash(into hasher: inout Hasher) { hasher.combine(sql.utf8.count) }
+    }
+
+    /// Has SQLite keep no account of its memory, which would be a lock around each allocation.
+    ///
+    /// It counts only before the first connection.
+    private static let isLibraryConfigured = csqlite_keep_no_memory_statistics() == SQLITE_OK
 
     /// Statements kept for SQL put together at run time.
     private static let maximumTexts = 256
@@ -27,13 +40,14 @@ package final class SQLiteConnection {
     /// Opens the file.
     ///
     /// The corresponding C function is `sqlite3_open_v2`.
-    package init(_ path: String, _ mode: Mode) throws(SQLiteError) {
+    public init(_ path: String, _ mode: Mode) throws(SQLiteError) {
         let flags =
             switch mode {
             case .readOnly: SQLITE_OPEN_READONLY
             case .readWrite: SQLITE_OPEN_READWRITE
             case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
             }
+        _ = Self.isLibraryConfigured
         var opened: OpaquePointer?
         let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let opened else {
@@ -61,7 +75,7 @@ package final class SQLiteConnection {
     /// Runs statements without parameters and results, one after the other.
     ///
     /// The corresponding C function is `sqlite3_exec`.
-    package func execute(_ script: String) throws(SQLiteError) {
+    public func execute(_ script: String) throws(SQLiteError) {
         try check(sqlite3_exec(handle, script, nil, nil, nil))
     }
 
@@ -70,47 +84,57 @@ package final class SQLiteConnection {
     /// Compiles one statement.
     ///
     /// The caller owns it.
-    package func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+    public func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
         try SQLiteStatement(self, sql: sql)
     }
 
     /// Takes the statement of `sql` from the cache, or compiles it; ``giveBack(_:sql:)`` returns it.
     ///
-    /// One that runs already is
-    /// not in the cache, so that a query inside a query is safe.
-    func take(_ sql: StaticString) throws(SQLiteError) -> SQLiteStatement {
-        if let cached = byAddress.removeValue(forKey: UInt(bitPattern: sql.utf8Start)) { return cached }
-        return try prepare(String(describing: sql))
+    /// One that runs already is not taken again, so that a query inside a query is safe.
+    @usableFromInline func take(_ sql: StaticString) throws(SQLiteError) -> SQLiteStatement {
+        guard let cached = byAddress[UInt(bitPattern: sql.utf8Start)], !cached.isTaken else {
+            return try prepare(String(describing: sql))
+        }
+        cached.isTaken = true
+        return cached
     }
 
-    func giveBack(_ statement: SQLiteStatement, sql: StaticString) {
-        statement.reset()
+    @usableFromInline func giveBack(_ statement: SQLiteStatement, sql: StaticString) {
+        if isReturned(statement) { return }
         byAddress[UInt(bitPattern: sql.utf8Start)] = statement
     }
 
-    func take(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
-        if let cached = byText.removeValue(forKey: sql) { return cached }
-        return try prepare(sql)
+    @usableFromInline func take(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+        guard let cached = byText[Text(sql: sql)], !cached.isTaken else { return try prepare(sql) }
+        cached.isTaken = true
+        return cached
     }
 
-    func giveBack(_ statement: SQLiteStatement, sql: String) {
-        statement.reset()
+    @usableFromInline func giveBack(_ statement: SQLiteStatement, sql: String) {
+        if isReturned(statement) { return }
         if byText.count >= Self.maximumTexts { byText.removeAll() }
-        byText[sql] = statement
+        byText[Text(sql: sql)] = statement
+    }
+
+    /// Makes a statement ready to run again; false when it is new to the cache.
+    private func isReturned(_ statement: SQLiteStatement) -> Bool {
+        statement.reset()
+        defer { statement.isTaken = false }
+        return statement.isTaken
     }
 
     /// Rows the last INSERT, UPDATE or DELETE changed.
-    package var changes: Int { Int(sqlite3_changes64(handle)) }
-    package var lastInsertRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+    public var changes: Int { Int(sqlite3_changes64(handle)) }
+    public var lastInsertRowID: Int64 { sqlite3_last_insert_rowid(handle) }
     /// Whether a transaction is open.
     ///
     /// After some errors SQLite has rolled it back by itself.
-    package var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+    public var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
     // MARK: Savepoints
 
     /// Runs `body` in a savepoint: what it throws takes back what it did, and nothing else.
-    package func savepoint<R>(_ body: () throws -> R) throws -> R {
+    public func savepoint<R>(_ body: () throws -> R) throws -> R {
         try run("SAVEPOINT step")
         do {
             let result = try body()
@@ -137,7 +161,7 @@ package final class SQLiteConnection {
     /// ``SQLiteError/Kind/interrupted``.
     ///
     /// Nil removes it. The corresponding C function is `sqlite3_progress_handler`.
-    package func onProgress(every steps: Int32, _ shallStop: (() -> Bool)?) {
+    public func onProgress(every steps: Int32, _ shallStop: (() -> Bool)?) {
         progress = shallStop.map(ProgressHandler.init)
         guard let progress else {
             sqlite3_progress_handler(handle, 0, nil, nil)
@@ -157,7 +181,7 @@ package final class SQLiteConnection {
     // MARK: The file
 
     /// What an integer pragma says.
-    package func pragma(_ name: String) throws(SQLiteError) -> Int64? {
+    public func pragma(_ name: String) throws(SQLiteError) -> Int64? {
         let statement = try prepare("PRAGMA \(name)")
         return try statement.step() ? statement.int64(0) : nil
     }
@@ -165,7 +189,7 @@ package final class SQLiteConnection {
     /// Sets WAL mode, syncs at every commit, and our other habits.
     ///
     /// `readOnly` connections take what the file says.
-    package func configure(busyMilliseconds: Int32, cacheKibibytes: Int = 8192) throws(SQLiteError) {
+    public func configure(busyMilliseconds: Int32, cacheKibibytes: Int = 8192) throws(SQLiteError) {
         sqlite3_busy_timeout(handle, busyMilliseconds)
         try execute(
             """
@@ -178,11 +202,11 @@ package final class SQLiteConnection {
     }
 
     /// Pages in the write-ahead log after the last commit here, once ``checkpointByHand()`` was called.
-    package private(set) var logPages = 0
+    public private(set) var logPages = 0
 
     /// Ends SQLite's own checkpoints within COMMIT, whose errors nobody would see: the owner calls ``checkpoint(_:)`` when
     /// ``logPages`` says so.
-    package func checkpointByHand() {
+    public func checkpointByHand() {
         sqlite3_wal_hook(
             handle,
             { context, _, _, pages in
@@ -195,7 +219,7 @@ package final class SQLiteConnection {
         )
     }
 
-    package enum CheckpointMode: Sendable {
+    public enum CheckpointMode: Sendable {
         /// As much as can be done without waiting for anybody.
         case passive
         /// Waits for readers and empties the log.
@@ -206,7 +230,7 @@ package final class SQLiteConnection {
     ///
     /// Returns the pages in the log and those copied by now.
     /// The corresponding C function is `sqlite3_wal_checkpoint_v2`.
-    package func checkpoint(_ mode: CheckpointMode) throws(SQLiteError) -> (pages: Int, copied: Int) {
+    public func checkpoint(_ mode: CheckpointMode) throws(SQLiteError) -> (pages: Int, copied: Int) {
         var pages: Int32 = 0
         var copied: Int32 = 0
         let how = mode == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE

@@ -4,9 +4,9 @@ internal import CSQLite
 internal import Glibc
 
 /// What SQLite answered when it did not do what was asked.
-package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
+public struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the caller decides by.
-    package enum Kind: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
         /// The disk, or the page count allowed, is used up.
         case full
         /// Reading, writing or syncing failed: what is on the disk is unknown.
@@ -32,11 +32,11 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The extended result code.
-    package let code: Int32
+    public let code: Int32
     /// SQLite's words.
-    package let message: String
+    public let message: String
 
-    package init(code: Int32, message: String) {
+    public init(code: Int32, message: String) {
         self.code = code
         self.message = message
     }
@@ -56,7 +56,7 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
         return SQLiteError(code: code, message: message)
     }
 
-    package var kind: Kind {
+    public var kind: Kind {
         switch code & 0xFF {
         case SQLITE_FULL: .full
         case SQLITE_IOERR: .ioError
@@ -73,9 +73,9 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether a UNIQUE or PRIMARY KEY constraint was the reason.
-    package var isUniqueViolation: Bool {
+    public var isUniqueViolation: Bool {
         code == SQLITE_CONSTRAINT | 8 << 8 || code == SQLITE_CONSTRAINT | 6 << 8 || code == SQLITE_CONSTRAINT | 10 << 8
     }
 
-    package var description: String { "SQLite \(code): \(message)" }
+    public var description: String { "SQLite \(code): \(message)" }
 }

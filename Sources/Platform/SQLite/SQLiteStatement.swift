@@ -5,8 +5,10 @@ internal import CSQLite
 /// A compiled statement and its bound parameters.
 ///
 /// Parameters count from 1, columns from 0.
-package final class SQLiteStatement {
-    let handle: OpaquePointer
+public final class SQLiteStatement {
+    @usableFromInline let handle: OpaquePointer
+    /// Whether it is in a connection's cache, and somebody runs it.
+    var isTaken = false
 
     /// `SQLITE_TRANSIENT`: SQLite copies what is bound before the call returns.
     private static var copied: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
@@ -29,15 +31,15 @@ package final class SQLiteStatement {
 
     // MARK: Parameters
 
-    package func bind(_ index: Int32, _ value: Int64) throws(SQLiteError) {
+    public func bind(_ index: Int32, _ value: Int64) throws(SQLiteError) {
         try check(sqlite3_bind_int64(handle, index, value))
     }
 
-    package func bindNull(_ index: Int32) throws(SQLiteError) {
+    public func bindNull(_ index: Int32) throws(SQLiteError) {
         try check(sqlite3_bind_null(handle, index))
     }
 
-    package func bind(_ index: Int32, blob bytes: UnsafeRawBufferPointer) throws(SQLiteError) {
+    public func bind(_ index: Int32, blob bytes: UnsafeRawBufferPointer) throws(SQLiteError) {
         guard let base = bytes.baseAddress, !bytes.isEmpty else {
             // A null pointer would bind NULL.
             return try check(sqlite3_bind_zeroblob(handle, index, 0))
@@ -45,8 +47,12 @@ package final class SQLiteStatement {
         try check(sqlite3_bind_blob64(handle, index, base, UInt64(bytes.count), Self.copied))
     }
 
+    public func bind(_ index: Int32, blob bytes: Span<UInt8>) throws(SQLiteError) {
+        try bytes.withUnsafeBytes { (bytes) throws(SQLiteError) in try bind(index, blob: bytes) }
+    }
+
     /// Binds text that is well-formed UTF-8.
-    package func bind(_ index: Int32, text bytes: UnsafeRawBufferPointer) throws(SQLiteError) {
+    public func bind(_ index: Int32, text bytes: UnsafeRawBufferPointer) throws(SQLiteError) {
         let empty: StaticString = ""
         let base = bytes.isEmpty ? UnsafeRawPointer(empty.utf8Start) : bytes.baseAddress.unsafelyUnwrapped
         try check(
@@ -64,7 +70,7 @@ package final class SQLiteStatement {
     // MARK: Running
 
     /// Runs to the next row, or to the end (false).
-    package func step() throws(SQLiteError) -> Bool {
+    public func step() throws(SQLiteError) -> Bool {
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
@@ -73,16 +79,16 @@ package final class SQLiteStatement {
     }
 
     /// Ends the run, forgets the parameters; the statement can run again.
-    package func reset() {
+    public func reset() {
         sqlite3_reset(handle)
         sqlite3_clear_bindings(handle)
     }
 
     /// An integer column of the current row.
-    package func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+    public func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
     /// Gives out the current row, for the time of `body`.
-    package func withRow<R>(_ body: (consuming SQLiteRow) throws -> R) rethrows -> R {
+    @inlinable public func withRow<R>(_ body: (consuming SQLiteRow) throws -> R) rethrows -> R {
         try body(SQLiteRow(handle: handle))
     }
 }
@@ -90,25 +96,27 @@ package final class SQLiteStatement {
 /// The current row of a running statement.
 ///
 /// It is given to a closure and must not outlive it. What it gives out as a span cannot outlive the row.
-package struct SQLiteRow: ~Copyable {
-    let handle: OpaquePointer
+public struct SQLiteRow: ~Copyable {
+    @usableFromInline let handle: OpaquePointer
 
-    package func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+    @usableFromInline init(handle: OpaquePointer) { self.handle = handle }
+
+    public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     /// NULL is 0.
-    package func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+    public func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
-    package func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
+    public func int(_ column: Int32) -> Int { Int(sqlite3_column_int64(handle, column)) }
 
-    package func optionalInt64(_ column: Int32) -> Int64? { isNull(column) ? nil : int64(column) }
+    public func optionalInt64(_ column: Int32) -> Int64? { isNull(column) ? nil : int64(column) }
 
-    package func bool(_ column: Int32) -> Bool { sqlite3_column_int64(handle, column) != 0 }
+    public func bool(_ column: Int32) -> Bool { sqlite3_column_int64(handle, column) != 0 }
 
     /// The octets of a text or blob, borrowed.
     ///
     /// NULL is empty.
     @_lifetime(borrow self)
-    package func bytes(_ column: Int32) -> Span<UInt8> {
+    public func bytes(_ column: Int32) -> Span<UInt8> {
         let base = sqlite3_column_blob(handle, column)
         let count = Int(sqlite3_column_bytes(handle, column))
         let view = UnsafeRawBufferPointer(start: base, count: base == nil ? 0 : count)
@@ -116,14 +124,14 @@ package struct SQLiteRow: ~Copyable {
     }
 
     /// A copy of the octets.
-    package func array(_ column: Int32) -> [UInt8] { bytes(column).withUnsafeBufferPointer { [UInt8]($0) } }
+    public func array(_ column: Int32) -> [UInt8] { bytes(column).withUnsafeBufferPointer { [UInt8]($0) } }
 
-    package func optionalArray(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : array(column) }
+    public func optionalArray(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : array(column) }
 
     /// The text; it was stored as well-formed UTF-8.
-    package func string(_ column: Int32) -> String {
+    public func string(_ column: Int32) -> String {
         bytes(column).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }
 
-    package func optionalString(_ column: Int32) -> String? { isNull(column) ? nil : string(column) }
+    public func optionalString(_ column: Int32) -> String? { isNull(column) ? nil : string(column) }
 }

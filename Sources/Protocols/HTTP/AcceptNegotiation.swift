@@ -6,7 +6,7 @@ import Wire
 ///
 ///     Accept = [ ( media-range [ weight ] ) *( OWS "," OWS ( media-range [ weight ] ) ) ]
 ///     weight = OWS ";" OWS "q=" qvalue
-package enum AcceptNegotiation {
+public enum AcceptNegotiation {
     private struct MediaRange {
         var value: [UInt8]
         /// Thousandths.
@@ -19,7 +19,7 @@ package enum AcceptNegotiation {
     /// Nil where it takes none of them: 406.
     ///
     /// Without `Accept`, all are liked the same. An element that cannot be read counts for nothing.
-    package static func choose(among offers: [StaticString], _ fields: HTTPFields) -> Int? {
+    public static func choose(among offers: [StaticString], _ fields: HTTPFields) -> Int? {
         let ranges = fields.all("Accept").flatMap { parse($0.span) }
         guard !ranges.isEmpty else { return offers.isEmpty || fields.contains("Accept") ? nil : 0 }
         var best: (index: Int, weight: Int)?

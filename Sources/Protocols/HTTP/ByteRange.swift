@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// Which octets of a representation a request asks for (RFC 9110 §14).
-package enum ByteRange: Hashable, Sendable {
+public enum ByteRange: Hashable, Sendable {
     /// 200 with everything: no range, several ranges, another unit, or a range that `If-Range` does not allow.
     case whole
     /// 206 with these octets: never empty.
@@ -17,7 +17,7 @@ package enum ByteRange: Hashable, Sendable {
     ///   - length: octets of the whole.
     ///   - tag: the present state's.
     ///   - modified: when it last changed, where that is known.
-    package init(_ fields: HTTPFields, length: UInt64, tag: EntityTag?, modified: Timestamp? = nil) {
+    public init(_ fields: HTTPFields, length: UInt64, tag: EntityTag?, modified: Timestamp? = nil) {
         let values = fields.all("Range")
         self = .whole
         guard values.count == 1, let value = values.first, Self.isCurrent(fields.all("If-Range"), tag, modified) else {
@@ -59,7 +59,7 @@ package enum ByteRange: Hashable, Sendable {
     }
 
     /// `Content-Range` of a 206 (or of a 416, where `part` is nil).
-    package static func contentRange(_ part: Range<UInt64>?, length: UInt64) -> [UInt8] {
+    public static func contentRange(_ part: Range<UInt64>?, length: UInt64) -> [UInt8] {
         var text = ByteBuffer()
         text.append("bytes ")
         if let part {

@@ -3,7 +3,7 @@
 import Wire
 
 /// What a body's decoder found next in the octets it was shown.
-package enum HTTPBodyStep: Equatable, Sendable {
+public enum HTTPBodyStep: Equatable, Sendable {
     /// These octets of the input are the body's.
     case data(Range<Int>)
     /// All input was taken; more must come.
@@ -19,7 +19,7 @@ package enum HTTPBodyStep: Equatable, Sendable {
 ///     chunk-ext    = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
 ///
 /// Each line ends with CRLF and nothing else: whoever took a bare LF here would see another message than its neighbour.
-package struct ChunkedDecoder: Sendable {
+public struct ChunkedDecoder: Sendable {
     private enum State: Sendable {
         case size(digits: Int)
         case extensionName(octets: Int)
@@ -43,15 +43,15 @@ package struct ChunkedDecoder: Sendable {
     private var trailerOctets = 0
     private var line: [UInt8] = []
     /// The field lines behind the body, without those that may not stand there (RFC 9110 §6.5.1).
-    package private(set) var trailers = HTTPFields()
+    public private(set) var trailers = HTTPFields()
 
-    package init(limits: HTTPRequestLimits = HTTPRequestLimits()) { self.limits = limits }
+    public init(limits: HTTPRequestLimits = HTTPRequestLimits()) { self.limits = limits }
 
     /// Octets of the present chunk that have not come.
-    package var remainingInChunk: UInt64 { remaining }
+    public var remainingInChunk: UInt64 { remaining }
 
     /// Looks at `input` from `offset` on, and moves `offset` behind what it took.
-    package mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPProblem) -> HTTPBodyStep {
+    public mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPProblem) -> HTTPBodyStep {
         while true {
             if case .end = state { return .end }
             guard offset < input.count else { return .needsInput }
@@ -176,7 +176,7 @@ package struct ChunkedDecoder: Sendable {
 }
 
 /// Finds a request body's octets, however it is framed.
-package struct HTTPBodyDecoder: Sendable {
+public struct HTTPBodyDecoder: Sendable {
     private enum Framing: Sendable {
         case length(UInt64)
         case chunked(ChunkedDecoder)
@@ -184,7 +184,7 @@ package struct HTTPBodyDecoder: Sendable {
 
     private var framing: Framing
 
-    package init(_ framing: HTTPBodyFraming, limits: HTTPRequestLimits = HTTPRequestLimits()) {
+    public init(_ framing: HTTPBodyFraming, limits: HTTPRequestLimits = HTTPRequestLimits()) {
         self.framing =
             switch framing {
             case .none: .length(0)
@@ -194,21 +194,21 @@ package struct HTTPBodyDecoder: Sendable {
     }
 
     /// The octets that are known to come, beyond those seen: all of them for a length, the present chunk's for chunks.
-    package var announced: UInt64 {
+    public var announced: UInt64 {
         switch framing {
         case .length(let octets): octets
         case .chunked(let decoder): decoder.remainingInChunk
         }
     }
 
-    package var trailers: HTTPFields {
+    public var trailers: HTTPFields {
         switch framing {
         case .length: HTTPFields()
         case .chunked(let decoder): decoder.trailers
         }
     }
 
-    package mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPProblem) -> HTTPBodyStep {
+    public mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPProblem) -> HTTPBodyStep {
         switch framing {
         case .length(let octets):
             if octets == 0 { return .end }

@@ -3,12 +3,12 @@
 import Wire
 
 /// Writes `Content-Disposition` (RFC 6266) so that any name is carried and none can break out of the field.
-package enum ContentDisposition {
+public enum ContentDisposition {
     /// `attachment; filename="…"`, with `filename*` beside it where the name is more than plain ASCII.
-    package static func attachment(_ name: String) -> [UInt8] { value("attachment", name) }
+    public static func attachment(_ name: String) -> [UInt8] { value("attachment", name) }
 
     /// `inline; filename="…"`, likewise.
-    package static func inline(_ name: String) -> [UInt8] { value("inline", name) }
+    public static func inline(_ name: String) -> [UInt8] { value("inline", name) }
 
     private static func value(_ type: StaticString, _ name: String) -> [UInt8] {
         let octets = Array(name.utf8)

@@ -6,20 +6,23 @@ import Wire
 ///
 ///     entity-tag = [ weak ] opaque-tag        ; RFC 9110 §8.8.3
 ///     opaque-tag = DQUOTE *etagc DQUOTE
-package struct EntityTag: Hashable, Sendable {
-    package let isWeak: Bool
+public struct EntityTag: Hashable, Sendable {
+    public let isWeak: Bool
     /// Without the quotes.
-    package let octets: [UInt8]
+    public let octets: [UInt8]
 
     /// Octets that are not `etagc` are our bug.
-    package init(_ octets: some Sequence<UInt8>, isWeak: Bool = false) {
-        self.octets = Array(octets)
+    public init(_ octets: some Sequence<UInt8>, isWeak: Bool = false) { self.init(Array(octets), isWeak: isWeak) }
+
+    /// Octets that are not `etagc` are our bug.
+    public init(_ octets: [UInt8], isWeak: Bool = false) {
+        self.octets = octets
         self.isWeak = isWeak
         precondition(self.octets.allSatisfy(Self.isTagOctet))
     }
 
     /// As it is written in a field.
-    package var fieldValue: [UInt8] {
+    public var fieldValue: [UInt8] {
         (isWeak ? [0x57, ASCII.slash, ASCII.quote] : [ASCII.quote]) + octets + [ASCII.quote]
     }
 
@@ -39,8 +42,8 @@ package struct EntityTag: Hashable, Sendable {
     }
 
     /// RFC 9110 §8.8.3.2: the same octets, and neither is weak.
-    package func equalsStrongly(_ other: EntityTag) -> Bool { !isWeak && !other.isWeak && octets == other.octets }
+    public func equalsStrongly(_ other: EntityTag) -> Bool { !isWeak && !other.isWeak && octets == other.octets }
 
     /// RFC 9110 §8.8.3.2: the same octets.
-    package func equalsWeakly(_ other: EntityTag) -> Bool { octets == other.octets }
+    public func equalsWeakly(_ other: EntityTag) -> Bool { octets == other.octets }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 extension Timestamp {
     /// Reads a date in any of the three forms that HTTP knows, or nil.
@@ -11,7 +11,7 @@ extension Timestamp {
     ///     IMF-fixdate  = day-name "," SP date1 SP time-of-day SP GMT
     ///     rfc850-date  = day-name-l "," SP date2 SP time-of-day SP GMT
     ///     asctime-date = day-name SP date3 SP time-of-day SP year
-    package init?(httpDate text: Span<UInt8>) {
+    public init?(httpDate text: Span<UInt8>) {
         guard let comma = text.firstIndex(of: ASCII.comma) else {
             self.init(asctime: text)
             return

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// Field lines in the order they came, or are to be sent (RFC 9110 §5).
 ///
@@ -9,7 +9,7 @@ package import Wire
 ///
 /// All names and values lie in one run of octets and each line is four offsets into it, so that a request's head costs one
 /// copy and a value is borrowed as a slice, not copied.
-package struct HTTPFields: Sendable {
+public struct HTTPFields: Sendable {
     @usableFromInline struct Line: Sendable {
         @usableFromInline var nameStart: UInt32
         @usableFromInline var nameEnd: UInt32
@@ -20,37 +20,37 @@ package struct HTTPFields: Sendable {
     @usableFromInline var octets: [UInt8] = []
     @usableFromInline var lines: [Line] = []
 
-    package init() {}
+    public init() {}
 
-    @inlinable package var count: Int { lines.count }
-    @inlinable package var isEmpty: Bool { lines.isEmpty }
+    @inlinable public var count: Int { lines.count }
+    @inlinable public var isEmpty: Bool { lines.isEmpty }
 
     /// A value with a control other than HTAB in it: sent, it would end the line and begin another.
-    package struct UnsafeValue: Error, Hashable, Sendable {}
+    public struct UnsafeValue: Error, Hashable, Sendable {}
 
     /// The name of line `index`, as written.
-    @inlinable package func name(at index: Int) -> ArraySlice<UInt8> {
+    @inlinable public func name(at index: Int) -> ArraySlice<UInt8> {
         octets[Int(lines[index].nameStart)..<Int(lines[index].nameEnd)]
     }
 
     /// The value of line `index`, without the blanks around it.
-    @inlinable package func value(at index: Int) -> ArraySlice<UInt8> {
+    @inlinable public func value(at index: Int) -> ArraySlice<UInt8> {
         octets[Int(lines[index].valueStart)..<Int(lines[index].valueEnd)]
     }
 
     /// The first value of that name.
-    package func first(_ name: StaticString) -> ArraySlice<UInt8>? {
+    public func first(_ name: StaticString) -> ArraySlice<UInt8>? {
         for index in lines.indices where isNamed(index, name) { return value(at: index) }
         return nil
     }
 
     /// All values of that name, in order.
-    package func all(_ name: StaticString) -> [ArraySlice<UInt8>] {
+    public func all(_ name: StaticString) -> [ArraySlice<UInt8>] {
         lines.indices.filter { isNamed($0, name) }.map { value(at: $0) }
     }
 
     /// The value of a field that may come once only: nil where it is absent.
-    package func single(_ name: StaticString) throws(HTTPProblem) -> ArraySlice<UInt8>? {
+    public func single(_ name: StaticString) throws(HTTPProblem) -> ArraySlice<UInt8>? {
         var found: ArraySlice<UInt8>?
         for index in lines.indices where isNamed(index, name) {
             guard found == nil else { throw .duplicateField }
@@ -59,7 +59,7 @@ package struct HTTPFields: Sendable {
         return found
     }
 
-    package func contains(_ name: StaticString) -> Bool { lines.indices.contains { isNamed($0, name) } }
+    public func contains(_ name: StaticString) -> Bool { lines.indices.contains { isNamed($0, name) } }
 
     private func isNamed(_ index: Int, _ name: StaticString) -> Bool {
         let line = lines[index]
@@ -70,7 +70,7 @@ package struct HTTPFields: Sendable {
     }
 
     /// Adds a line whose name and value are both ours.
-    package mutating func add(_ name: StaticString, _ value: StaticString) {
+    public mutating func add(_ name: StaticString, _ value: StaticString) {
         begin(name)
         value.withUTF8Buffer { text in
             for byte in text { precondition(Self.isSafe(byte)) }
@@ -80,15 +80,25 @@ package struct HTTPFields: Sendable {
     }
 
     /// Adds a line; the value may come from outside.
-    package mutating func add(_ name: StaticString, _ value: some Sequence<UInt8>) throws(UnsafeValue) {
-        for byte in value where !Self.isSafe(byte) { throw UnsafeValue() }
+    public mutating func add(_ name: StaticString, _ value: Span<UInt8>) throws(UnsafeValue) {
+        for index in value.indices where !Self.isSafe(value[index]) { throw UnsafeValue() }
         begin(name)
-        octets.append(contentsOf: value)
+        octets.append(value)
         end()
     }
 
+    /// Adds a line; the value may come from outside.
+    public mutating func add(_ name: StaticString, _ value: some Sequence<UInt8>) throws(UnsafeValue) {
+        try add(name, Array(value).span)
+    }
+
+    /// Adds a line; the value may come from outside.
+    public mutating func add(_ name: StaticString, _ value: [UInt8]) throws(UnsafeValue) {
+        try add(name, value.span)
+    }
+
     /// Adds a line with a number.
-    package mutating func add(_ name: StaticString, decimal value: some BinaryInteger) {
+    public mutating func add(_ name: StaticString, decimal value: some BinaryInteger) {
         begin(name)
         var digits = ByteBuffer()
         digits.append(decimal: value)
@@ -97,7 +107,7 @@ package struct HTTPFields: Sendable {
     }
 
     /// Adds a line with a date (IMF-fixdate).
-    package mutating func add(_ name: StaticString, date: Timestamp) {
+    public mutating func add(_ name: StaticString, date: Timestamp) {
         begin(name)
         var text = ByteBuffer()
         text.append(imfFixdate: date)
@@ -115,11 +125,11 @@ package struct HTTPFields: Sendable {
     }
 
     /// Forgets every line of that name.
-    package mutating func remove(_ name: StaticString) {
+    public mutating func remove(_ name: StaticString) {
         lines = lines.indices.filter { !isNamed($0, name) }.map { lines[$0] }
     }
 
-    package mutating func removeAll() {
+    public mutating func removeAll() {
         octets.removeAll(keepingCapacity: true)
         lines.removeAll(keepingCapacity: true)
     }
@@ -145,7 +155,7 @@ package struct HTTPFields: Sendable {
 
 extension ByteBuffer {
     /// `Name: value CRLF` for each line.
-    package mutating func append(_ fields: borrowing HTTPFields) {
+    public mutating func append(_ fields: borrowing HTTPFields) {
         let octets = fields.octets.span
         for line in fields.lines {
             append(octets.extracting(Int(line.nameStart)..<Int(line.nameEnd)))

@@ -5,7 +5,7 @@ import Wire
 /// The methods this server knows (RFC 9110 §9.3 and RFC 5789).
 ///
 /// Method names are case-sensitive: `get` is not `GET`.
-package enum HTTPMethod: UInt8, Hashable, Sendable, CaseIterable {
+public enum HTTPMethod: UInt8, Hashable, Sendable, CaseIterable {
     case get
     case head
     case post
@@ -22,7 +22,7 @@ package enum HTTPMethod: UInt8, Hashable, Sendable, CaseIterable {
     /// It is answered with 501.
     case other
 
-    package var name: StaticString {
+    public var name: StaticString {
         switch self {
         case .get: "GET"
         case .head: "HEAD"
@@ -39,7 +39,7 @@ package enum HTTPMethod: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     /// The method of this name; the caller has seen that it is a token.
-    package init(token: Span<UInt8>) {
+    public init(token: Span<UInt8>) {
         let candidate: HTTPMethod =
             switch token.count {
             case 3: token[0] == 0x47 ? .get : .put
@@ -53,7 +53,7 @@ package enum HTTPMethod: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     /// RFC 9110 §9.2.1.
-    package var isSafe: Bool {
+    public var isSafe: Bool {
         switch self {
         case .get, .head, .options, .trace, .query: true
         case .post, .put, .patch, .delete, .connect, .other: false

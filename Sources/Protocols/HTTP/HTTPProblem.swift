@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// An error that the HTTP layer itself answers, as `application/problem+json` (RFC 9457).
-package struct HTTPProblem: Error, Sendable {
-    package var status: HTTPStatus
+public struct HTTPProblem: Error, Sendable {
+    public var status: HTTPStatus
     /// Stable, for programs: `[a-z_]+`.
-    package var code: StaticString
+    public var code: StaticString
     /// One sentence for people.
-    package var detail: String
+    public var detail: String
     /// Further fields of the answer, such as `Allow`.
-    package var fields: HTTPFields
+    public var fields: HTTPFields
     /// The message's end cannot be told any more: nothing behind it may be read as a request.
-    package var closesConnection: Bool
+    public var closesConnection: Bool
 
-    package init(
+    public init(
         _ status: HTTPStatus,
         _ code: StaticString,
         _ detail: String,
@@ -33,7 +33,7 @@ package struct HTTPProblem: Error, Sendable {
     /// Writes the document.
     ///
     /// `{"type":"about:blank","title":…,"status":…,"code":…,"detail":…,"requestId":…}`
-    package func appendJSON(to buffer: inout ByteBuffer, requestID: Span<UInt8>) {
+    public func appendJSON(to buffer: inout ByteBuffer, requestID: Span<UInt8>) {
         buffer.append("{\"type\":\"about:blank\",\"title\":\"")
         buffer.append(status.reason)
         buffer.append("\",\"status\":")

@@ -3,7 +3,7 @@
 import Wire
 
 /// How a request's body ends (RFC 9112 §6.3).
-package enum HTTPBodyFraming: Hashable, Sendable {
+public enum HTTPBodyFraming: Hashable, Sendable {
     case none
     /// So many octets, at least one.
     case length(UInt64)
@@ -14,28 +14,28 @@ package enum HTTPBodyFraming: Hashable, Sendable {
 ///
 /// All octets are those of the head as it came; the parts are ranges of them. There is one, so that looking at it never
 /// copies it.
-package struct HTTPRequestHead: ~Copyable, Sendable {
+public struct HTTPRequestHead: ~Copyable, Sendable {
     /// What of a head is not octets.
-    package struct Outline: Sendable {
-        package internal(set) var method = HTTPMethod.other
+    public struct Outline: Sendable {
+        public internal(set) var method = HTTPMethod.other
         /// 0 or 1: HTTP/1.0 or HTTP/1.1.
-        package internal(set) var minorVersion: UInt8 = 1
-        package internal(set) var framing = HTTPBodyFraming.none
+        public internal(set) var minorVersion: UInt8 = 1
+        public internal(set) var framing = HTTPBodyFraming.none
         /// What the client's version and `Connection` ask for (RFC 9112 §9.3).
-        package internal(set) var keepsAlive = false
+        public internal(set) var keepsAlive = false
         /// `Expect: 100-continue` in an HTTP/1.1 request.
-        package internal(set) var expectsContinue = false
+        public internal(set) var expectsContinue = false
         /// Whether there is a `?` in the target.
-        package internal(set) var hasQuery = false
+        public internal(set) var hasQuery = false
         /// Numbers of the lines with fields that are asked for in every request; nil where they are absent.
-        package internal(set) var requestIDLine: Int?
-        package internal(set) var originLine: Int?
+        public internal(set) var requestIDLine: Int?
+        public internal(set) var originLine: Int?
 
-        package init() {}
+        public init() {}
     }
 
-    package internal(set) var outline = Outline()
-    package internal(set) var fields = HTTPFields()
+    public internal(set) var outline = Outline()
+    public internal(set) var fields = HTTPFields()
 
     @usableFromInline var methodRange = 0..<0
     @usableFromInline var targetRange = 0..<0
@@ -44,20 +44,20 @@ package struct HTTPRequestHead: ~Copyable, Sendable {
     @usableFromInline var hostRange = 0..<0
     @usableFromInline var decodedPath: [UInt8]?
 
-    package init() {}
+    public init() {}
 
     /// The method as sent.
-    @inlinable package var methodName: ArraySlice<UInt8> { fields.octets[methodRange] }
+    @inlinable public var methodName: ArraySlice<UInt8> { fields.octets[methodRange] }
     /// The request target as sent.
-    @inlinable package var target: ArraySlice<UInt8> { fields.octets[targetRange] }
+    @inlinable public var target: ArraySlice<UInt8> { fields.octets[targetRange] }
     /// The path, percent-decoded: begins with a slash, or is `*`, or for CONNECT is empty.
     ///
     /// No NUL, and no slash that was encoded.
-    @inlinable package var path: ArraySlice<UInt8> { decodedPath.map { $0[...] } ?? fields.octets[pathRange] }
+    @inlinable public var path: ArraySlice<UInt8> { decodedPath.map { $0[...] } ?? fields.octets[pathRange] }
     /// What follows `?`, still encoded; nil without `?`.
-    @inlinable package var query: ArraySlice<UInt8>? { queryRange.map { fields.octets[$0] } }
+    @inlinable public var query: ArraySlice<UInt8>? { queryRange.map { fields.octets[$0] } }
     /// Host and port: from the target in absolute form, else from `Host`; empty where neither has them.
-    @inlinable package var host: ArraySlice<UInt8> { fields.octets[hostRange] }
+    @inlinable public var host: ArraySlice<UInt8> { fields.octets[hostRange] }
 
     mutating func reset() {
         abandon()

@@ -3,24 +3,24 @@
 import Wire
 
 /// Limits of a request's head and of what frames its body.
-package struct HTTPRequestLimits: Sendable {
+public struct HTTPRequestLimits: Sendable {
     /// Octets of the request line (414) and of one field line (431), without CRLF.
     ///
     /// With it, the default is 8190, as in
     /// other servers, so that nothing passes here which a proxy in front would have refused.
-    package var lineOctets = 8188
+    public var lineOctets = 8188
     /// Octets of the head (431).
-    package var headOctets = 32_768
+    public var headOctets = 32_768
     /// Field lines (431).
-    package var fields = 100
+    public var fields = 100
     /// Octets of one chunk's extensions.
-    package var chunkExtensionOctets = 1024
+    public var chunkExtensionOctets = 1024
     /// Octets of all field lines behind a chunked body.
-    package var trailerOctets = 8192
+    public var trailerOctets = 8192
     /// Field lines behind a chunked body.
-    package var trailerFields = 32
+    public var trailerFields = 32
 
-    package init() {}
+    public init() {}
 }
 
 /// Reads the head of an HTTP/1.x request, line by line as octets come, and stops at the first doubt.
@@ -28,9 +28,9 @@ package struct HTTPRequestLimits: Sendable {
 ///     HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]        ; RFC 9112 §2.1
 ///
 /// Lines end with CRLF and nothing else; lines are not folded; there is no space before a colon.
-package struct HTTPRequestParser: ~Copyable, Sendable {
+public struct HTTPRequestParser: ~Copyable, Sendable {
     /// What the last head that was read whole said.
-    package private(set) var head = HTTPRequestHead()
+    public private(set) var head = HTTPRequestHead()
 
     private let limits: HTTPRequestLimits
     /// Everything before this was looked at.
@@ -49,10 +49,10 @@ package struct HTTPRequestParser: ~Copyable, Sendable {
     /// Empty lines before a request line that are passed over (RFC 9112 §2.2).
     private static let maximumEmptyLines = 8
 
-    package init(limits: HTTPRequestLimits = HTTPRequestLimits()) { self.limits = limits }
+    public init(limits: HTTPRequestLimits = HTTPRequestLimits()) { self.limits = limits }
 
     /// Forgets the head, and is ready for the next one.
-    package mutating func reset() {
+    public mutating func reset() {
         head.reset()
         scanned = 0
         lineStart = 0
@@ -68,13 +68,13 @@ package struct HTTPRequestParser: ~Copyable, Sendable {
     }
 
     /// Gives up a head that is not whole: of it, only the method is still known, where it was read.
-    package mutating func abandon() { head.abandon() }
+    public mutating func abandon() { head.abandon() }
 
     /// Looks at what has come: `octets` begins with the head's first octet each time.
     ///
     /// Returns the head's length when it is
     /// whole, nil when more must come.
-    package mutating func parse(_ octets: Span<UInt8>) throws(HTTPProblem) -> Int? {
+    public mutating func parse(_ octets: Span<UInt8>) throws(HTTPProblem) -> Int? {
         while let end = try findLineEnd(octets) {
             let line = lineStart..<end
             lineStart = end + 2
@@ -97,9 +97,9 @@ package struct HTTPRequestParser: ~Copyable, Sendable {
 
     /// The offset of the CRLF that ends the line, or nil where it has not come.
     private mutating func findLineEnd(_ octets: Span<UInt8>) throws(HTTPProblem) -> Int? {
-        var index = scanned
         let stop = min(octets.count, limits.headOctets)
-        while index < stop, HTTPFields.isSafe(octets[index]) { index &+= 1 }
+        var index = octets.firstControl(from: min(scanned, stop), to: stop)
+        while index < stop, octets[index] == ASCII.tab { index = octets.firstControl(from: index &+ 1, to: stop) }
         scanned = index
         guard index &- lineStart <= limits.lineOctets else { throw hasRequestLine ? .headTooLarge : .targetTooLong }
         guard index < stop else {

@@ -6,13 +6,13 @@ import Wire
 ///
 /// Content-Length, Date, Connection, X-Request-Id and `X-Content-Type-Options` are the
 /// server's: they are not in `fields`.
-package struct HTTPResponse: Sendable {
-    package var status: HTTPStatus
+public struct HTTPResponse: Sendable {
+    public var status: HTTPStatus
     /// Written as `Content-Type`; costs no allocation.
-    package var contentType: StaticString?
-    package var fields: HTTPFields
+    public var contentType: StaticString?
+    public var fields: HTTPFields
 
-    package init(_ status: HTTPStatus, contentType: StaticString? = nil, fields: HTTPFields = HTTPFields()) {
+    public init(_ status: HTTPStatus, contentType: StaticString? = nil, fields: HTTPFields = HTTPFields()) {
         self.status = status
         self.contentType = contentType
         self.fields = fields

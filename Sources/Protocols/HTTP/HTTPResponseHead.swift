@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// How an answer's body ends.
-package enum HTTPAnswerFraming: Hashable, Sendable {
+public enum HTTPAnswerFraming: Hashable, Sendable {
     /// 204 and 304 (and 1xx): no body, and no field about one.
     case none
     case length(UInt64)
@@ -17,7 +17,7 @@ extension ByteBuffer {
     /// the end, so that more fields can follow.
     ///
     /// `dateLine` is `Date: … CRLF`; `requestID` holds no control, which the caller has seen to.
-    package mutating func appendHead(
+    public mutating func appendHead(
         _ response: borrowing HTTPResponse,
         framing: HTTPAnswerFraming,
         dateLine: [UInt8],
@@ -55,7 +55,7 @@ extension ByteBuffer {
     }
 
     /// The size line of a chunk; the chunk's octets and CRLF follow.
-    package mutating func appendChunkSize(_ octets: Int) {
+    public mutating func appendChunkSize(_ octets: Int) {
         precondition(octets > 0, "an empty chunk ends the body")
         var digits = 1
         while octets >> (4 * digits) > 0, digits < 16 { digits += 1 }

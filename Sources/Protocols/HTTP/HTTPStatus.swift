@@ -1,62 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A status code with its reason phrase (RFC 9110 §15).
-package struct HTTPStatus: Hashable, Sendable {
+public struct HTTPStatus: Hashable, Sendable {
     /// 100 to 599.
-    package let code: UInt16
+    public let code: UInt16
 
-    package init(_ code: UInt16) {
+    public init(_ code: UInt16) {
         precondition((100...599).contains(code))
         self.code = code
     }
 
-    package static let `continue` = HTTPStatus(100)
-    package static let ok = HTTPStatus(200)
-    package static let created = HTTPStatus(201)
-    package static let accepted = HTTPStatus(202)
-    package static let noContent = HTTPStatus(204)
-    package static let partialContent = HTTPStatus(206)
-    package static let movedPermanently = HTTPStatus(301)
-    package static let found = HTTPStatus(302)
-    package static let seeOther = HTTPStatus(303)
-    package static let notModified = HTTPStatus(304)
-    package static let temporaryRedirect = HTTPStatus(307)
-    package static let permanentRedirect = HTTPStatus(308)
-    package static let badRequest = HTTPStatus(400)
-    package static let unauthorized = HTTPStatus(401)
-    package static let forbidden = HTTPStatus(403)
-    package static let notFound = HTTPStatus(404)
-    package static let methodNotAllowed = HTTPStatus(405)
-    package static let notAcceptable = HTTPStatus(406)
-    package static let requestTimeout = HTTPStatus(408)
-    package static let conflict = HTTPStatus(409)
-    package static let gone = HTTPStatus(410)
-    package static let lengthRequired = HTTPStatus(411)
-    package static let preconditionFailed = HTTPStatus(412)
-    package static let contentTooLarge = HTTPStatus(413)
-    package static let uriTooLong = HTTPStatus(414)
-    package static let unsupportedMediaType = HTTPStatus(415)
-    package static let rangeNotSatisfiable = HTTPStatus(416)
-    package static let expectationFailed = HTTPStatus(417)
-    package static let misdirectedRequest = HTTPStatus(421)
-    package static let unprocessableContent = HTTPStatus(422)
-    package static let preconditionRequired = HTTPStatus(428)
-    package static let tooManyRequests = HTTPStatus(429)
-    package static let requestHeaderFieldsTooLarge = HTTPStatus(431)
-    package static let internalServerError = HTTPStatus(500)
-    package static let notImplemented = HTTPStatus(501)
-    package static let badGateway = HTTPStatus(502)
-    package static let serviceUnavailable = HTTPStatus(503)
-    package static let gatewayTimeout = HTTPStatus(504)
-    package static let httpVersionNotSupported = HTTPStatus(505)
-    package static let insufficientStorage = HTTPStatus(507)
+    public static let `continue` = HTTPStatus(100)
+    public static let ok = HTTPStatus(200)
+    public static let created = HTTPStatus(201)
+    public static let accepted = HTTPStatus(202)
+    public static let noContent = HTTPStatus(204)
+    public static let partialContent = HTTPStatus(206)
+    public static let movedPermanently = HTTPStatus(301)
+    public static let found = HTTPStatus(302)
+    public static let seeOther = HTTPStatus(303)
+    public static let notModified = HTTPStatus(304)
+    public static let temporaryRedirect = HTTPStatus(307)
+    public static let permanentRedirect = HTTPStatus(308)
+    public static let badRequest = HTTPStatus(400)
+    public static let unauthorized = HTTPStatus(401)
+    public static let forbidden = HTTPStatus(403)
+    public static let notFound = HTTPStatus(404)
+    public static let methodNotAllowed = HTTPStatus(405)
+    public static let notAcceptable = HTTPStatus(406)
+    public static let requestTimeout = HTTPStatus(408)
+    public static let conflict = HTTPStatus(409)
+    public static let gone = HTTPStatus(410)
+    public static let lengthRequired = HTTPStatus(411)
+    public static let preconditionFailed = HTTPStatus(412)
+    public static let contentTooLarge = HTTPStatus(413)
+    public static let uriTooLong = HTTPStatus(414)
+    public static let unsupportedMediaType = HTTPStatus(415)
+    public static let rangeNotSatisfiable = HTTPStatus(416)
+    public static let expectationFailed = HTTPStatus(417)
+    public static let misdirectedRequest = HTTPStatus(421)
+    public static let unprocessableContent = HTTPStatus(422)
+    public static let preconditionRequired = HTTPStatus(428)
+    public static let tooManyRequests = HTTPStatus(429)
+    public static let requestHeaderFieldsTooLarge = HTTPStatus(431)
+    public static let internalServerError = HTTPStatus(500)
+    public static let notImplemented = HTTPStatus(501)
+    public static let badGateway = HTTPStatus(502)
+    public static let serviceUnavailable = HTTPStatus(503)
+    public static let gatewayTimeout = HTTPStatus(504)
+    public static let httpVersionNotSupported = HTTPStatus(505)
+    public static let insufficientStorage = HTTPStatus(507)
 
     /// Neither a body nor Content-Length may be sent with it (RFC 9112 §6.3).
-    package var forbidsBody: Bool { code < 200 || code == 204 || code == 304 }
+    public var forbidsBody: Bool { code < 200 || code == 204 || code == 304 }
 
-    package var isSuccess: Bool { (200...299).contains(code) }
+    public var isSuccess: Bool { (200...299).contains(code) }
 
-    package var reason: StaticString {
+    public var reason: StaticString {
         switch code {
         case 100: "Continue"
         case 101: "Switching Protocols"

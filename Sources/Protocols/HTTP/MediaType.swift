@@ -3,26 +3,26 @@
 import Wire
 
 /// The value of `Content-Type` (RFC 9110 §8.3.1).
-package struct MediaType: Sendable {
+public struct MediaType: Sendable {
     private let content: ParameterizedValue
 
     /// Nil where the text is not a type, a slash, a subtype, and parameters.
-    package init?(_ text: Span<UInt8>) {
+    public init?(_ text: Span<UInt8>) {
         guard let content = ParameterizedValue(text), content.value.contains(ASCII.slash) else { return nil }
         self.content = content
     }
 
     /// Type and subtype, lowered: `text/html`.
-    package var essence: [UInt8] { content.value }
+    public var essence: [UInt8] { content.value }
 
     /// Whether type and subtype are these (lower case).
-    package func matches(_ essence: StaticString) -> Bool { content.value.span.equals(essence) }
+    public func matches(_ essence: StaticString) -> Bool { content.value.span.equals(essence) }
 
     /// The parameter of this name (lower case), without quotes.
-    package func parameter(_ name: StaticString) -> [UInt8]? { content.first(name) }
+    public func parameter(_ name: StaticString) -> [UInt8]? { content.first(name) }
 
     /// The delimiter of a multipart body, where it is one that RFC 2046 §5.1.1 allows: 1…70 octets, no space at the end.
-    package var boundary: [UInt8]? {
+    public var boundary: [UInt8]? {
         guard let boundary = content.first("boundary"), (1...70).contains(boundary.count),
             boundary.last != ASCII.space, boundary.allSatisfy(Self.mayBound)
         else { return nil }
@@ -41,7 +41,7 @@ package struct MediaType: Sendable {
 
 extension HTTPFields {
     /// The request's `Content-Type`; 415 where it is none of `expected`, is absent, or cannot be read.
-    package func contentType(among expected: [StaticString]) throws(HTTPProblem) -> MediaType {
+    public func contentType(among expected: [StaticString]) throws(HTTPProblem) -> MediaType {
         guard let text = try single("Content-Type"), let type = MediaType(text.span),
             expected.contains(where: { type.matches($0) })
         else { throw Self.unsupported(expected) }

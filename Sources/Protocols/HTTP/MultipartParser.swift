@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// Reads a `multipart/form-data` body (RFC 7578) as it comes: part by part, each part's octets in pieces.
 ///
@@ -8,20 +8,20 @@ package import Wire
 ///
 ///     multipart-body := [preamble CRLF] dash-boundary CRLF body-part *encapsulation close-delimiter [CRLF epilogue]
 ///     delimiter      := CRLF "--" boundary            ; RFC 2046 §5.1.1
-package struct MultipartParser: ~Copyable {
-    package struct Limits: Sendable {
-        package var parts = 1000
+public struct MultipartParser: ~Copyable {
+    public struct Limits: Sendable {
+        public var parts = 1000
         /// Octets of all field lines of one part.
-        package var headerOctets = 8192
+        public var headerOctets = 8192
         /// Field lines of one part.
-        package var headerFields = 20
+        public var headerFields = 20
         /// Octets before the first delimiter, and after the last.
-        package var discardedOctets = 65_536
+        public var discardedOctets = 65_536
 
-        package init() {}
+        public init() {}
     }
 
-    package enum Event: Sendable {
+    public enum Event: Sendable {
         /// A part begins.
         case part(MultipartPart)
         /// Octets of the part that began last were appended to the buffer that was handed in.
@@ -59,7 +59,7 @@ package struct MultipartParser: ~Copyable {
     private var discarded = 0
 
     /// `boundary` is what ``MediaType/boundary`` gave: 1…70 octets.
-    package init(boundary: some Sequence<UInt8>, limits: Limits = Limits()) {
+    public init(boundary: some Sequence<UInt8>, limits: Limits = Limits()) {
         self.limits = limits
         delimiter = [ASCII.cr, ASCII.lf, ASCII.hyphen, ASCII.hyphen] + boundary
         // The first delimiter may stand at the very beginning, as if a CRLF had gone before.
@@ -69,7 +69,7 @@ package struct MultipartParser: ~Copyable {
     /// Takes octets from the front of `input` up to the next event; a part's octets go to the end of `body`.
     ///
     /// After ``Event/needsInput`` `input` is empty.
-    package mutating func next(
+    public mutating func next(
         _ input: inout ByteBuffer,
         body: inout ByteBuffer
     ) throws(HTTPProblem) -> Event {
@@ -107,7 +107,7 @@ package struct MultipartParser: ~Copyable {
     /// 400 where the closing delimiter has not come.
     ///
     /// Call it when the body has ended.
-    package func finish() throws(HTTPProblem) {
+    public func finish() throws(HTTPProblem) {
         guard state == .epilogue else { throw Self.malformed }
     }
 

@@ -3,17 +3,17 @@
 import Wire
 
 /// What the header of one part of a form says (RFC 7578 §4).
-package struct MultipartPart: Sendable {
+public struct MultipartPart: Sendable {
     /// The form field's name.
-    package let name: String
+    public let name: String
     /// As the client calls the file: untrusted, for showing only.
     ///
     /// Nil where the part is not a file.
-    package let filename: String?
+    public let filename: String?
     /// The part's `Content-Type` as sent; RFC 7578 §4.4 takes `text/plain` where it is absent.
-    package let contentType: [UInt8]?
+    public let contentType: [UInt8]?
     /// All field lines of the part.
-    package let fields: HTTPFields
+    public let fields: HTTPFields
 
     /// `header` ends with an empty line.
     init(header: Span<UInt8>, maximumFields: Int) throws(HTTPProblem) {

@@ -6,14 +6,14 @@ import Wire
 ///
 ///     parameters      = *( OWS ";" OWS [ parameter ] )        ; RFC 9110 §5.6.6
 ///     parameter       = token "=" ( token / quoted-string )
-package struct ParameterizedValue: Sendable {
+public struct ParameterizedValue: Sendable {
     /// What stands before the parameters, lowered: `text/html`, `form-data`, `*/*`.
-    package let value: [UInt8]
+    public let value: [UInt8]
     /// Names lowered, values without quotes and escapes, in order; names may not come twice.
-    package let parameters: [(name: [UInt8], value: [UInt8])]
+    public let parameters: [(name: [UInt8], value: [UInt8])]
 
     /// Nil where the text does not follow the grammar, or a parameter came twice, or there are more than 32.
-    package init?(_ text: Span<UInt8>) {
+    public init?(_ text: Span<UInt8>) {
         var scanner = Scanner(text)
         guard let value = scanner.value() else { return nil }
         var parameters: [(name: [UInt8], value: [UInt8])] = []
@@ -30,7 +30,7 @@ package struct ParameterizedValue: Sendable {
     }
 
     /// The parameter of this name (lower case).
-    package func first(_ name: StaticString) -> [UInt8]? { parameters.first { $0.name.span.equals(name) }?.value }
+    public func first(_ name: StaticString) -> [UInt8]? { parameters.first { $0.name.span.equals(name) }?.value }
 
     /// The parameter as text; `%22` is read as a quote, as browsers and curl write one.
     ///

@@ -3,9 +3,9 @@
 import Wire
 
 /// Percent-encoding of RFC 3986 §2.1, strictly: `%` is followed by two hexadecimal digits or the whole is refused.
-package enum PercentEncoding {
+public enum PercentEncoding {
     /// Appends the decoded octets; false, and nothing promised about `out`, where a `%` is not followed by two digits.
-    package static func decode(_ text: Span<UInt8>, plusIsSpace: Bool = false, into out: inout [UInt8]) -> Bool {
+    public static func decode(_ text: Span<UInt8>, plusIsSpace: Bool = false, into out: inout [UInt8]) -> Bool {
         var index = 0
         while index < text.count {
             let byte = text[index]
@@ -24,13 +24,13 @@ package enum PercentEncoding {
     }
 
     /// `unreserved` of RFC 3986 §2.3: all that needs no encoding anywhere.
-    package static func isUnreserved(_ byte: UInt8) -> Bool {
+    public static func isUnreserved(_ byte: UInt8) -> Bool {
         ASCII.isAlphanumeric(byte) || byte == ASCII.hyphen || byte == ASCII.dot || byte == ASCII.underscore
             || byte == 0x7E
     }
 
     /// Appends the octets with all but `unreserved` as `%XX`.
-    package static func encode(_ octets: Span<UInt8>, into out: inout [UInt8]) {
+    public static func encode(_ octets: Span<UInt8>, into out: inout [UInt8]) {
         for index in octets.indices {
             let byte = octets[index]
             if isUnreserved(byte) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// The conditions a request sets on the state of what it asks for (RFC 9110 §13).
-package struct Preconditions: Sendable {
+public struct Preconditions: Sendable {
     private enum Tags: Sendable {
         case any
         case listed([EntityTag])
     }
 
-    package enum Outcome: Hashable, Sendable {
+    public enum Outcome: Hashable, Sendable {
         case proceed
         /// Answer 304 (GET and HEAD).
         case notModified
@@ -24,19 +24,19 @@ package struct Preconditions: Sendable {
 
     /// 400 `invalid_precondition` where an entity-tag list cannot be read; dates that cannot be read are ignored, as
     /// RFC 9110 §13.1.3 demands.
-    package init(_ fields: HTTPFields) throws(HTTPProblem) {
+    public init(_ fields: HTTPFields) throws(HTTPProblem) {
         match = try Self.tags(fields.all("If-Match"))
         noneMatch = try Self.tags(fields.all("If-None-Match"))
         modifiedSince = try fields.single("If-Modified-Since").flatMap { Timestamp(httpDate: $0.span) }
         unmodifiedSince = try fields.single("If-Unmodified-Since").flatMap { Timestamp(httpDate: $0.span) }
     }
 
-    package var isEmpty: Bool {
+    public var isEmpty: Bool {
         match == nil && noneMatch == nil && modifiedSince == nil && unmodifiedSince == nil
     }
 
     /// Whether the request asks that the state be one it knows (`If-Match` with tags or `*`).
-    package var hasMatch: Bool { match != nil }
+    public var hasMatch: Bool { match != nil }
 
     /// Reads `If-Match`.
     ///
@@ -72,7 +72,7 @@ package struct Preconditions: Sendable {
     /// - Parameters:
     ///   - tag: the present state's; nil where there is no such resource now.
     ///   - modified: when it last changed, where that is known.
-    package func evaluate(_ method: HTTPMethod, tag: EntityTag?, modified: Timestamp? = nil) -> Outcome {
+    public func evaluate(_ method: HTTPMethod, tag: EntityTag?, modified: Timestamp? = nil) -> Outcome {
         if let match {
             guard Self.holds(match, tag, { $0.equalsStrongly($1) }) else { return .failed }
         } else if let unmodifiedSince, let modified, modified.seconds > unmodifiedSince.seconds {

@@ -6,7 +6,7 @@ import Wire
 /// names and values are well-formed UTF-8 without NUL.
 ///
 /// Duplicates stay and can be seen.
-package struct QueryParameters: Sendable {
+public struct QueryParameters: Sendable {
     private struct Pair: Sendable {
         var name: Range<Int>
         var value: Range<Int>
@@ -16,15 +16,15 @@ package struct QueryParameters: Sendable {
     private var pairs: [Pair] = []
 
     /// More pairs than this are refused.
-    package static let maximumPairs = 1000
+    public static let maximumPairs = 1000
 
     /// No parameters.
-    package init() {}
+    public init() {}
 
     /// The text behind `?`.
     ///
     /// 400 where it is not well-formed.
-    package init(parsing text: Span<UInt8>) throws(HTTPProblem) {
+    public init(parsing text: Span<UInt8>) throws(HTTPProblem) {
         octets.reserveCapacity(text.count)
         var start = 0
         while start <= text.count {
@@ -57,30 +57,30 @@ package struct QueryParameters: Sendable {
     )
     private static let tooMany = HTTPProblem(.badRequest, "invalid_query", "The query has too many parameters.")
 
-    package var count: Int { pairs.count }
-    package var isEmpty: Bool { pairs.isEmpty }
+    public var count: Int { pairs.count }
+    public var isEmpty: Bool { pairs.isEmpty }
 
-    package func name(at index: Int) -> ArraySlice<UInt8> { octets[pairs[index].name] }
-    package func value(at index: Int) -> ArraySlice<UInt8> { octets[pairs[index].value] }
+    public func name(at index: Int) -> ArraySlice<UInt8> { octets[pairs[index].name] }
+    public func value(at index: Int) -> ArraySlice<UInt8> { octets[pairs[index].value] }
 
     /// The first value of that name, octets of well-formed UTF-8.
-    package func first(_ name: StaticString) -> ArraySlice<UInt8>? {
+    public func first(_ name: StaticString) -> ArraySlice<UInt8>? {
         for pair in pairs where isNamed(pair, name) { return octets[pair.value] }
         return nil
     }
 
     /// The first value of that name, as text.
-    package func string(_ name: StaticString) -> String? { first(name).map { String(decoding: $0, as: UTF8.self) } }
+    public func string(_ name: StaticString) -> String? { first(name).map { String(decoding: $0, as: UTF8.self) } }
 
     /// Every value of that name, in order.
-    package func all(_ name: StaticString) -> [ArraySlice<UInt8>] {
+    public func all(_ name: StaticString) -> [ArraySlice<UInt8>] {
         pairs.filter { isNamed($0, name) }.map { octets[$0.value] }
     }
 
-    package func contains(_ name: StaticString) -> Bool { pairs.contains { isNamed($0, name) } }
+    public func contains(_ name: StaticString) -> Bool { pairs.contains { isNamed($0, name) } }
 
     /// The value of a parameter that may come once only; 400 `duplicate_parameter` where it came twice.
-    package func single(_ name: StaticString) throws(HTTPProblem) -> ArraySlice<UInt8>? {
+    public func single(_ name: StaticString) throws(HTTPProblem) -> ArraySlice<UInt8>? {
         var found: ArraySlice<UInt8>?
         for pair in pairs where isNamed(pair, name) {
             guard found == nil else {
@@ -92,7 +92,7 @@ package struct QueryParameters: Sendable {
     }
 
     /// A whole number within `range`; 400 `invalid_parameter` where it is anything else, nil where it is absent.
-    package func number(_ name: StaticString, in range: ClosedRange<UInt64>) throws(HTTPProblem) -> UInt64? {
+    public func number(_ name: StaticString, in range: ClosedRange<UInt64>) throws(HTTPProblem) -> UInt64? {
         guard let text = try single(name) else { return nil }
         guard let value = StrictInteger.decimal(text.span, maximum: range.upperBound), value >= range.lowerBound else {
             throw HTTPProblem(
@@ -105,7 +105,7 @@ package struct QueryParameters: Sendable {
     }
 
     /// `true` or `false`; 400 `invalid_parameter` where it is anything else, nil where it is absent.
-    package func boolean(_ name: StaticString) throws(HTTPProblem) -> Bool? {
+    public func boolean(_ name: StaticString) throws(HTTPProblem) -> Bool? {
         guard let text = try single(name) else { return nil }
         if text.span.equals("true") { return true }
         if text.span.equals("false") { return false }
@@ -113,9 +113,9 @@ package struct QueryParameters: Sendable {
     }
 
     /// 400 `unknown_parameter`, naming it, where a parameter is none of these.
-    package func requireOnly(_ names: StaticString...) throws(HTTPProblem) { try requireOnly(names) }
+    public func requireOnly(_ names: StaticString...) throws(HTTPProblem) { try requireOnly(names) }
 
-    package func requireOnly(_ names: [StaticString]) throws(HTTPProblem) {
+    public func requireOnly(_ names: [StaticString]) throws(HTTPProblem) {
         for pair in pairs where !names.contains(where: { isNamed(pair, $0) }) {
             let name = String(decoding: octets[pair.name].prefix(64), as: UTF8.self)
             throw HTTPProblem(.badRequest, "unknown_parameter", "There is no parameter \(name) here.")

@@ -7,14 +7,14 @@ import Wire
 /// Templates such as `/v1/accounts/{account}` are kept as a tree of segments:
 /// a literal is preferred to a parameter, a parameter takes one segment that is not empty, and nothing is normalised,
 /// so that `.`, `..` and a slash at the end match only themselves.
-package struct Router<Handler: Sendable>: Sendable {
+public struct Router<Handler: Sendable>: Sendable {
     // The search is in a type that is not generic: code for any handler at all, run through metadata, cost a microsecond.
-    package private(set) var tree = RouteTree()
-    package private(set) var handlers: [Handler] = []
+    public private(set) var tree = RouteTree()
+    public private(set) var handlers: [Handler] = []
 
-    package init() {}
+    public init() {}
 
-    package enum Match: Sendable {
+    public enum Match: Sendable {
         /// `template` is the text the route was added with.
         case found(Handler, template: StaticString, PathParameters)
         /// OPTIONS of a path that exists: answer 204 with this `Allow`.
@@ -27,13 +27,13 @@ package struct Router<Handler: Sendable>: Sendable {
     /// Adds a route.
     ///
     /// A second one for the same method and path is our bug.
-    package mutating func add(_ method: HTTPMethod, _ template: StaticString, _ handler: Handler) {
+    public mutating func add(_ method: HTTPMethod, _ template: StaticString, _ handler: Handler) {
         tree.add(method, template, handlers.count)
         handlers.append(handler)
     }
 
     /// `path` is the decoded path of the request target, which the request parser has checked.
-    @inlinable package func match(_ method: HTTPMethod, _ path: ArraySlice<UInt8>) -> Match {
+    @inlinable public func match(_ method: HTTPMethod, _ path: ArraySlice<UInt8>) -> Match {
         switch tree.match(method, path) {
         case .found(let number, let template, let parameters):
             .found(handlers[number], template: template, parameters)
@@ -45,7 +45,7 @@ package struct Router<Handler: Sendable>: Sendable {
 }
 
 /// The templates of a ``Router``; its routes are numbers.
-package struct RouteTree: Sendable {
+public struct RouteTree: Sendable {
     private struct Route: Sendable {
         var method: HTTPMethod
         var number: Int
@@ -60,7 +60,7 @@ package struct RouteTree: Sendable {
         var allow: [UInt8] = []
     }
 
-    package enum Match {
+    public enum Match {
         case found(Int, template: StaticString, PathParameters)
         case options(allow: [UInt8])
         case methodNotAllowed(allow: [UInt8])
@@ -116,7 +116,7 @@ package struct RouteTree: Sendable {
         return Array(served.map { "\($0.name)" }.joined(separator: ", ").utf8)
     }
 
-    package func match(_ method: HTTPMethod, _ path: ArraySlice<UInt8>) -> Match {
+    public func match(_ method: HTTPMethod, _ path: ArraySlice<UInt8>) -> Match {
         var parameters = PathParameters(octets: path)
         guard let node = find(path, &parameters) else { return .notFound }
         guard let route = route(method, at: node) ?? (method == .head ? route(.get, at: node) : nil) else {
@@ -189,14 +189,14 @@ package struct RouteTree: Sendable {
 }
 
 /// The segments that stood where a template has `{name}`, percent-decoded.
-package struct PathParameters: Sendable {
+public struct PathParameters: Sendable {
     /// A template has at most so many.
-    package static let maximum = 6
+    public static let maximum = 6
 
     private let octets: ArraySlice<UInt8>
     private var starts = InlineArray<6, UInt32>(repeating: 0)
     private var ends = InlineArray<6, UInt32>(repeating: 0)
-    private(set) package var count = 0
+    private(set) public var count = 0
     var names: [[UInt8]] = []
 
     init(octets: ArraySlice<UInt8>) { self.octets = octets }
@@ -213,7 +213,7 @@ package struct PathParameters: Sendable {
     /// The segment in place of `{name}`: not empty, any octets but NUL and `/`.
     ///
     /// A name the template lacks is our bug.
-    package subscript(_ name: StaticString) -> ArraySlice<UInt8> {
+    public subscript(_ name: StaticString) -> ArraySlice<UInt8> {
         guard let index = names.firstIndex(where: { $0.span.equals(name) }), index < count else {
             preconditionFailure("no path parameter \(name)")
         }
@@ -222,5 +222,5 @@ package struct PathParameters: Sendable {
     }
 
     /// The segment as text, or nil where it is not UTF-8.
-    package func string(_ name: StaticString) -> String? { self[name].span.utf8String() }
+    public func string(_ name: StaticString) -> String? { self[name].span.utf8String() }
 }

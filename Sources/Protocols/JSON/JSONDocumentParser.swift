@@ -5,42 +5,42 @@ import Wire
 /// Where in a text a string stands that is to be streamed: names, and `*` for every element of an array.
 ///
 /// `["attachments", "*", "content"]` is the content of each attachment.
-package struct JSONPath: Sendable {
-    package let steps: [StaticString]
-    package init(_ steps: StaticString...) { self.steps = steps }
+public struct JSONPath: Sendable {
+    public let steps: [StaticString]
+    public init(_ steps: StaticString...) { self.steps = steps }
 }
 
 /// A piece of a streamed string, decoded.
-package struct JSONStreamedPiece: Hashable, Sendable {
+public struct JSONStreamedPiece: Hashable, Sendable {
     /// The number that stands in the tree, ``JSONValue/streamed(_:)``.
-    package let index: Int
-    package let octets: [UInt8]
-    package let isLast: Bool
+    public let index: Int
+    public let octets: [UInt8]
+    public let isLast: Bool
 }
 
 /// Builds a ``JSONValue`` from chunks, and hands out long strings at chosen places in pieces, so that they are never held whole.
-package struct JSONDocumentParser: ~Copyable {
+public struct JSONDocumentParser: ~Copyable {
     private var parser: JSONParser
     private var builder: JSONTreeBuilder
 
-    package init(limits: JSONLimits = JSONLimits(), streaming paths: [JSONPath] = []) {
+    public init(limits: JSONLimits = JSONLimits(), streaming paths: [JSONPath] = []) {
         parser = JSONParser(limits: limits)
         builder = JSONTreeBuilder(paths: paths)
     }
 
-    package mutating func consume(_ chunk: Span<UInt8>) throws(JSONError) { try parser.consume(chunk, &builder) }
+    public mutating func consume(_ chunk: Span<UInt8>) throws(JSONError) { try parser.consume(chunk, &builder) }
 
     /// The pieces that the chunks until now held, in order; they are then forgotten.
     ///
     /// Take them after each chunk.
-    package mutating func takePieces() -> [JSONStreamedPiece] {
+    public mutating func takePieces() -> [JSONStreamedPiece] {
         let pieces = builder.pieces
         builder.pieces = []
         return pieces
     }
 
     /// The text is over: its value.
-    package mutating func finish() throws(JSONError) -> JSONValue {
+    public mutating func finish() throws(JSONError) -> JSONValue {
         try parser.finish(&builder)
         return builder.root
     }

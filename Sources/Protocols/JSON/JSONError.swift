@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why octets are not JSON as we read it: RFC 8259, and of what it leaves open always the strict side.
-package struct JSONError: Error, Hashable, Sendable {
-    package enum Reason: Hashable, Sendable {
+public struct JSONError: Error, Hashable, Sendable {
+    public enum Reason: Hashable, Sendable {
         /// An octet the grammar does not allow here; a byte order mark is one.
         case unexpectedOctet
         /// The text ended within a value, or held none.
@@ -23,18 +23,18 @@ package struct JSONError: Error, Hashable, Sendable {
         case tooLarge
     }
 
-    package let reason: Reason
+    public let reason: Reason
     /// Octets of the text in front of the one that was wrong.
-    package let offset: Int
+    public let offset: Int
 
-    package init(_ reason: Reason, offset: Int) {
+    public init(_ reason: Reason, offset: Int) {
         self.reason = reason
         self.offset = offset
     }
 }
 
 extension JSONError: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         let what =
             switch reason {
             case .unexpectedOctet: "unexpected octet"
@@ -52,17 +52,17 @@ extension JSONError: CustomStringConvertible {
 }
 
 /// What a text may ask of us.
-package struct JSONLimits: Hashable, Sendable {
+public struct JSONLimits: Hashable, Sendable {
     /// Arrays and objects open at once; at most 64.
-    package var depth = 64
+    public var depth = 64
     /// Octets of the text, without those of streamed strings.
-    package var octets = 1 << 20
+    public var octets = 1 << 20
     /// Values and member names together.
-    package var values = 100_000
+    public var values = 100_000
     /// Octets of one number.
-    package var numberOctets = 1024
+    public var numberOctets = 1024
 
-    package init() {}
+    public init() {}
 
-    package init(octets: Int) { self.octets = octets }
+    public init(octets: Int) { self.octets = octets }
 }

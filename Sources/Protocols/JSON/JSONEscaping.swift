@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// Strings as JSON writes them (RFC 8259 §7): `"`, `\` and controls escaped, everything else as it is.
-package enum JSONEscaping {
+public enum JSONEscaping {
     /// Appends `source` escaped and without quotes; ill-formed UTF-8 becomes U+FFFD.
-    package static func append(_ source: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+    public static func append(_ source: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
         var position = 0
         while position < source.count {
             _ = buffer.fill(atLeast: source.count - position + 16) { room in

@@ -6,19 +6,19 @@ import Wire
 ///
 /// It trusts the text: for octets from outside there is ``JSONParser``. On text that is not members it ends early, and never
 /// reads outside of it.
-package struct JSONMembers {
+public struct JSONMembers {
     /// One member: where its name is (without quotes, escapes not undone), and where the whole of it is.
-    package struct Member: Hashable, Sendable {
-        package let name: Range<Int>
-        package let whole: Range<Int>
+    public struct Member: Hashable, Sendable {
+        public let name: Range<Int>
+        public let whole: Range<Int>
     }
 
     private var index = 0
 
-    package init() {}
+    public init() {}
 
     /// The next member of `text`, which must be the same at each call.
-    package mutating func next(of text: Span<UInt8>) -> Member? {
+    public mutating func next(of text: Span<UInt8>) -> Member? {
         let start = index
         guard let nameEnd = Self.endOfString(text, from: start), nameEnd < text.count, text[nameEnd] == ASCII.colon
         else {

@@ -3,8 +3,8 @@
 import Wire
 
 /// What is wrong with one field of a JSON text that is well-formed.
-package struct JSONFieldError: Error, Hashable, Sendable {
-    package enum Code: String, Hashable, Sendable {
+public struct JSONFieldError: Error, Hashable, Sendable {
+    public enum Code: String, Hashable, Sendable {
         case missing, unknown
         case wrongType = "wrong_type"
         case tooLong = "too_long"
@@ -15,12 +15,12 @@ package struct JSONFieldError: Error, Hashable, Sendable {
     }
 
     /// The field, as a JSON pointer (RFC 6901): `/to/0/address`; empty for the whole text.
-    package let pointer: [UInt8]
-    package let code: Code
+    public let pointer: [UInt8]
+    public let code: Code
     /// One sentence for the one who wrote the request; it never repeats the value.
-    package let detail: String
+    public let detail: String
 
-    package init(pointer: [UInt8], code: Code, detail: String) {
+    public init(pointer: [UInt8], code: Code, detail: String) {
         self.pointer = pointer
         self.code = code
         self.detail = detail
@@ -28,32 +28,32 @@ package struct JSONFieldError: Error, Hashable, Sendable {
 }
 
 /// What was found wrong so far, over all fields of a text; at most 50 are kept.
-package final class JSONFieldErrors {
-    package private(set) var errors: [JSONFieldError] = []
+public final class JSONFieldErrors {
+    public private(set) var errors: [JSONFieldError] = []
 
-    package init() {}
+    public init() {}
 
-    package var isEmpty: Bool { errors.isEmpty }
+    public var isEmpty: Bool { errors.isEmpty }
 
-    package func add(_ pointer: [UInt8], _ code: JSONFieldError.Code, _ detail: String) {
+    public func add(_ pointer: [UInt8], _ code: JSONFieldError.Code, _ detail: String) {
         guard errors.count < 50 else { return }
         errors.append(JSONFieldError(pointer: pointer, code: code, detail: detail))
     }
 }
 
 /// A value and where it stands.
-package struct JSONField {
-    package let value: JSONValue
-    package let pointer: [UInt8]
-    package let errors: JSONFieldErrors
+public struct JSONField {
+    public let value: JSONValue
+    public let pointer: [UInt8]
+    public let errors: JSONFieldErrors
 
-    package init(_ value: JSONValue, pointer: [UInt8] = [], errors: JSONFieldErrors) {
+    public init(_ value: JSONValue, pointer: [UInt8] = [], errors: JSONFieldErrors) {
         self.value = value
         self.pointer = pointer
         self.errors = errors
     }
 
-    package func fail(_ code: JSONFieldError.Code, _ detail: String) { errors.add(pointer, code, detail) }
+    public func fail(_ code: JSONFieldError.Code, _ detail: String) { errors.add(pointer, code, detail) }
 
     private func wrongType<R>(_ expected: StaticString) -> R? {
         fail(.wrongType, "must be \(expected)")
@@ -61,7 +61,7 @@ package struct JSONField {
     }
 
     /// Text of `minimum`…`maximum` Unicode scalars without NUL, as UTF-8.
-    package func text(minimum: Int = 0, maximum: Int) -> [UInt8]? {
+    public func text(minimum: Int = 0, maximum: Int) -> [UInt8]? {
         guard case .string(let text) = value else { return wrongType("a string") }
         var scalars = 0
         for byte in text {
@@ -82,10 +82,10 @@ package struct JSONField {
         return text
     }
 
-    package func bool() -> Bool? { value.bool ?? wrongType("true or false") }
+    public func bool() -> Bool? { value.bool ?? wrongType("true or false") }
 
     /// An integer, written without fraction and exponent.
-    package func integer(in range: ClosedRange<Int64>) -> Int64? {
+    public func integer(in range: ClosedRange<Int64>) -> Int64? {
         guard let integer = value.int64 else {
             if case .unsigned = value {
                 fail(.outOfRange, "must be at most \(range.upperBound)")
@@ -101,7 +101,7 @@ package struct JSONField {
     }
 
     /// The elements of an array of `minimum`…`maximum`.
-    package func elements(minimum: Int = 0, maximum: Int) -> [JSONField]? {
+    public func elements(minimum: Int = 0, maximum: Int) -> [JSONField]? {
         guard case .array(let values) = value else { return wrongType("an array") }
         if values.count > maximum {
             fail(.tooLong, "must have at most \(maximum) elements")
@@ -116,7 +116,7 @@ package struct JSONField {
         }
     }
 
-    package func object() -> JSONObjectReader? {
+    public func object() -> JSONObjectReader? {
         guard case .object(let object) = value else { return wrongType("an object") }
         return JSONObjectReader(object, pointer: pointer, errors: errors)
     }
@@ -125,34 +125,34 @@ package struct JSONField {
 /// Reads the members of an object by name and, at the end, complains of those nobody asked for.
 ///
 /// What is wrong is collected, so that one answer names it all.
-package struct JSONObjectReader {
+public struct JSONObjectReader {
     private let object: JSONObject
     private let pointer: [UInt8]
-    package let errors: JSONFieldErrors
+    public let errors: JSONFieldErrors
     private var taken: Set<Int> = []
 
-    package init(_ object: JSONObject, pointer: [UInt8] = [], errors: JSONFieldErrors) {
+    public init(_ object: JSONObject, pointer: [UInt8] = [], errors: JSONFieldErrors) {
         self.object = object
         self.pointer = pointer
         self.errors = errors
     }
 
     /// The member, or nil where there is none.
-    package mutating func take(_ name: StaticString) -> JSONField? {
+    public mutating func take(_ name: StaticString) -> JSONField? {
         guard let index = object.members.firstIndex(where: { $0.name.span.equals(name) }) else { return nil }
         taken.insert(index)
         return field(index)
     }
 
     /// The member; where there is none, that is an error.
-    package mutating func require(_ name: StaticString) -> JSONField? {
+    public mutating func require(_ name: StaticString) -> JSONField? {
         if let field = take(name) { return field }
         errors.add(pointer + Self.step("\(name)"), .missing, "is required")
         return nil
     }
 
     /// Complains of every member not taken.
-    package func finish() {
+    public func finish() {
         for index in object.members.indices where !taken.contains(index) {
             errors.add(field(index).pointer, .unknown, "is not known here")
         }

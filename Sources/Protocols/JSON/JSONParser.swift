@@ -5,7 +5,7 @@ import Wire
 /// What a ``JSONParser`` finds, in the order of the text.
 ///
 /// Strings and names come decoded, as UTF-8; numbers as they are written.
-package protocol JSONHandler: ~Copyable {
+public protocol JSONHandler: ~Copyable {
     mutating func beginObject()
     mutating func endObject()
     mutating func beginArray()
@@ -25,7 +25,7 @@ package protocol JSONHandler: ~Copyable {
 ///
 /// UTF-8 only and no byte order mark; a name twice in one object is refused, compared after undoing escapes; so is half of a surrogate
 /// pair. Nothing is recursive, and what is held never exceeds ``JSONLimits``. After an error the parser repeats it.
-package struct JSONParser: ~Copyable {
+public struct JSONParser: ~Copyable {
     //  value ─▶ string | number | literal | { keyOrEnd | [ valueOrEnd
     //  keyOrEnd, key ─▶ string ─▶ colon ─▶ value ─▶ commaOrEnd ─▶ key | value | (closed) commaOrEnd … ─▶ end
     private enum State {
@@ -71,18 +71,18 @@ package struct JSONParser: ~Copyable {
     private var counted = 0
     private var values = 0
 
-    package init(limits: JSONLimits = JSONLimits()) {
+    public init(limits: JSONLimits = JSONLimits()) {
         self.limits = limits
         precondition(limits.depth <= 64)
     }
 
     /// Whether a string is being read that the handler wanted as a stream.
-    package var isStreaming: Bool { isStreamed }
+    public var isStreaming: Bool { isStreamed }
 
     /// Reads on.
     ///
     /// Chunks may be cut anywhere.
-    package mutating func consume(
+    public mutating func consume(
         _ chunk: Span<UInt8>,
         _ handler: inout some JSONHandler & ~Copyable
     ) throws(JSONError) {
@@ -110,7 +110,7 @@ package struct JSONParser: ~Copyable {
     }
 
     /// The text is over: ends a number at top level, and says whether anything is missing.
-    package mutating func finish(_ handler: inout some JSONHandler & ~Copyable) throws(JSONError) {
+    public mutating func finish(_ handler: inout some JSONHandler & ~Copyable) throws(JSONError) {
         if let failure { throw failure }
         if case .number(let number) = state, depth == 0 { try endNumber(number, &handler) }
         guard case .end = state else {

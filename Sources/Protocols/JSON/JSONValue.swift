@@ -5,7 +5,7 @@ import Wire
 /// A JSON value held in memory.
 ///
 /// Strings and names are UTF-8 octets, compared octet by octet: no normalisation makes two into one.
-package enum JSONValue: Hashable, Sendable {
+public enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     /// Written without fraction and exponent, and within Int64.
@@ -21,38 +21,38 @@ package enum JSONValue: Hashable, Sendable {
     case streamed(Int)
 
     /// Reads a whole text.
-    package init(parsing text: Span<UInt8>, limits: JSONLimits = JSONLimits()) throws(JSONError) {
+    public init(parsing text: Span<UInt8>, limits: JSONLimits = JSONLimits()) throws(JSONError) {
         var parser = JSONDocumentParser(limits: limits)
         try parser.consume(text)
         self = try parser.finish()
     }
 
-    package var object: JSONObject? {
+    public var object: JSONObject? {
         guard case .object(let object) = self else { return nil }
         return object
     }
 
-    package var array: [JSONValue]? {
+    public var array: [JSONValue]? {
         guard case .array(let array) = self else { return nil }
         return array
     }
 
-    package var string: [UInt8]? {
+    public var string: [UInt8]? {
         guard case .string(let string) = self else { return nil }
         return string
     }
 
-    package var bool: Bool? {
+    public var bool: Bool? {
         guard case .bool(let bool) = self else { return nil }
         return bool
     }
 
-    package var int64: Int64? {
+    public var int64: Int64? {
         guard case .integer(let integer) = self else { return nil }
         return integer
     }
 
-    package var uint64: UInt64? {
+    public var uint64: UInt64? {
         switch self {
         case .integer(let integer): UInt64(exactly: integer)
         case .unsigned(let integer): integer
@@ -81,29 +81,29 @@ package enum JSONValue: Hashable, Sendable {
 }
 
 /// The members of an object, in the order of the text; no name stands twice.
-package struct JSONObject: Hashable, Sendable {
-    package struct Member: Hashable, Sendable {
-        package let name: [UInt8]
-        package let value: JSONValue
+public struct JSONObject: Hashable, Sendable {
+    public struct Member: Hashable, Sendable {
+        public let name: [UInt8]
+        public let value: JSONValue
 
-        package init(name: [UInt8], value: JSONValue) {
+        public init(name: [UInt8], value: JSONValue) {
             self.name = name
             self.value = value
         }
     }
 
-    package internal(set) var members: [Member]
+    public internal(set) var members: [Member]
 
-    package init(_ members: [Member] = []) { self.members = members }
+    public init(_ members: [Member] = []) { self.members = members }
 
-    package subscript(_ name: StaticString) -> JSONValue? {
+    public subscript(_ name: StaticString) -> JSONValue? {
         members.first { $0.name.span.equals(name) }?.value
     }
 }
 
 extension JSONWriter {
     /// Writes a value as it was read; streamed strings as null.
-    package mutating func value(_ value: JSONValue) {
+    public mutating func value(_ value: JSONValue) {
         switch value {
         case .null, .streamed: null()
         case .bool(let bool): self.bool(bool)

@@ -1,66 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// Writes JSON straight into a ``ByteBuffer``: no tree, no `String`.
 ///
 /// Commas are its business, balance is the caller's.
 ///
 /// Octets that are not UTF-8 become U+FFFD, one for each maximal ill-formed sequence, so that what comes out is always valid.
-package struct JSONWriter: ~Copyable, Sendable {
+public struct JSONWriter: ~Copyable, Sendable {
     /// What was written so far.
     ///
     /// Appending to it directly is for those who write whole values and keep the commas right.
-    package var buffer: ByteBuffer
+    public var buffer: ByteBuffer
     /// Whether a value stands in front, in the innermost open array or object.
     @usableFromInline var needsComma = false
 
     /// Goes on behind what `buffer` holds.
-    package init(into buffer: consuming ByteBuffer) { self.buffer = buffer }
+    public init(into buffer: consuming ByteBuffer) { self.buffer = buffer }
 
-    package init(capacity: Int = 512) { buffer = ByteBuffer(capacity: capacity) }
+    public init(capacity: Int = 512) { buffer = ByteBuffer(capacity: capacity) }
 
     /// The buffer, with everything written.
-    package consuming func finish() -> ByteBuffer { buffer }
+    public consuming func finish() -> ByteBuffer { buffer }
 
     @inlinable mutating func separate() {
         if needsComma { buffer.append(ASCII.comma) }
         needsComma = true
     }
 
-    @inlinable package mutating func beginObject() {
+    @inlinable public mutating func beginObject() {
         separate()
         buffer.append(ASCII.openBrace)
         needsComma = false
     }
 
-    @inlinable package mutating func endObject() {
+    @inlinable public mutating func endObject() {
         buffer.append(ASCII.closeBrace)
         needsComma = true
     }
 
-    @inlinable package mutating func beginArray() {
+    @inlinable public mutating func beginArray() {
         separate()
         buffer.append(ASCII.openBracket)
         needsComma = false
     }
 
-    @inlinable package mutating func endArray() {
+    @inlinable public mutating func endArray() {
         buffer.append(ASCII.closeBracket)
         needsComma = true
     }
 
     /// A member's name, one that needs no escapes.
-    @inlinable package mutating func key(_ name: StaticString) {
-        if needsComma { buffer.append(ASCII.comma) }
+    @inlinable public mutating func key(_ name: StaticString) {
+        if needsComma { buffer.append(",\"") } else { buffer.append("\"") }
         needsComma = false
-        buffer.append(ASCII.quote)
         buffer.append(name)
         buffer.append("\":")
     }
 
     /// A member's name, escaped.
-    package mutating func key(_ name: Span<UInt8>) {
+    public mutating func key(_ name: Span<UInt8>) {
         if needsComma { buffer.append(ASCII.comma) }
         needsComma = false
         appendString(name)
@@ -68,7 +67,7 @@ package struct JSONWriter: ~Copyable, Sendable {
     }
 
     /// A string that needs no escapes.
-    @inlinable package mutating func string(literal text: StaticString) {
+    @inlinable public mutating func string(literal text: StaticString) {
         separate()
         buffer.append(ASCII.quote)
         buffer.append(text)
@@ -76,14 +75,14 @@ package struct JSONWriter: ~Copyable, Sendable {
     }
 
     /// A string, escaped and repaired.
-    @inlinable package mutating func string(_ text: Span<UInt8>) {
+    @inlinable public mutating func string(_ text: Span<UInt8>) {
         separate()
         appendString(text)
     }
 
-    @inlinable package mutating func string(_ text: [UInt8]) { string(text.span) }
+    @inlinable public mutating func string(_ text: [UInt8]) { string(text.span) }
 
-    package mutating func string(_ text: String) {
+    public mutating func string(_ text: String) {
         separate()
         buffer.append(ASCII.quote)
         var text = text
@@ -92,60 +91,60 @@ package struct JSONWriter: ~Copyable, Sendable {
     }
 
     /// The string, or null.
-    package mutating func string(_ text: [UInt8]?) {
+    public mutating func string(_ text: [UInt8]?) {
         guard let text else { return null() }
         string(text.span)
     }
 
     /// The string, or null.
-    package mutating func string(_ text: String?) {
+    public mutating func string(_ text: String?) {
         guard let text else { return null() }
         string(text)
     }
 
     /// A string, escaped and repaired, written in pieces by `body` into the buffer it is given: for values such as ids that know how
     /// to append themselves and need no escapes.
-    @inlinable package mutating func string(_ body: (inout ByteBuffer) -> Void) {
+    @inlinable public mutating func string(_ body: (inout ByteBuffer) -> Void) {
         separate()
         buffer.append(ASCII.quote)
         body(&buffer)
         buffer.append(ASCII.quote)
     }
 
-    @inlinable package mutating func number(_ value: some FixedWidthInteger) {
+    @inlinable public mutating func number(_ value: some FixedWidthInteger) {
         separate()
         if value < 0 { buffer.append(ASCII.hyphen) }
         buffer.append(decimal: UInt64(value.magnitude))
     }
 
     /// As for any integer; these cost no generic code where a caller is not specialised.
-    @inlinable package mutating func number(_ value: Int64) {
+    @inlinable public mutating func number(_ value: Int64) {
         separate()
         if value < 0 { buffer.append(ASCII.hyphen) }
         buffer.append(decimal: value.magnitude)
     }
 
-    @inlinable package mutating func number(_ value: UInt64) {
+    @inlinable public mutating func number(_ value: UInt64) {
         separate()
         buffer.append(decimal: value)
     }
 
-    @inlinable package mutating func number(_ value: UInt32) { number(UInt64(value)) }
+    @inlinable public mutating func number(_ value: UInt32) { number(UInt64(value)) }
 
-    @inlinable package mutating func number(_ value: Int) { number(Int64(value)) }
+    @inlinable public mutating func number(_ value: Int) { number(Int64(value)) }
 
-    @inlinable package mutating func bool(_ value: Bool) {
+    @inlinable public mutating func bool(_ value: Bool) {
         separate()
         if value { buffer.append("true") } else { buffer.append("false") }
     }
 
-    @inlinable package mutating func null() {
+    @inlinable public mutating func null() {
         separate()
         buffer.append("null")
     }
 
     /// A string in the form of RFC 3339, UTC, with milliseconds.
-    package mutating func timestamp(_ value: Timestamp) {
+    public mutating func timestamp(_ value: Timestamp) {
         separate()
         buffer.append(ASCII.quote)
         buffer.append(rfc3339: value)
@@ -153,20 +152,20 @@ package struct JSONWriter: ~Copyable, Sendable {
     }
 
     /// The timestamp, or null.
-    package mutating func timestamp(_ value: Timestamp?) {
+    public mutating func timestamp(_ value: Timestamp?) {
         guard let value else { return null() }
         timestamp(value)
     }
 
     /// Members of an object without its braces, already JSON; none at all is allowed.
-    @inlinable package mutating func raw(members: Span<UInt8>) {
+    @inlinable public mutating func raw(members: Span<UInt8>) {
         guard !members.isEmpty else { return }
         separate()
         buffer.append(members)
     }
 
     /// One whole value, already JSON.
-    @inlinable package mutating func raw(value: Span<UInt8>) {
+    @inlinable public mutating func raw(value: Span<UInt8>) {
         separate()
         buffer.append(value)
     }

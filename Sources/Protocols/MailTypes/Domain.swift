@@ -3,7 +3,7 @@
 import Wire
 
 /// Why octets are not a mail address or its domain.
-package enum AddressSyntaxError: Error, Hashable, Sendable {
+public enum AddressSyntaxError: Error, Hashable, Sendable {
     /// No `@` behind the local part.
     case missingAt
     case badLocalPart
@@ -25,14 +25,14 @@ package enum AddressSyntaxError: Error, Hashable, Sendable {
 /// Normalised when made, so two domains are the same exactly if their octets are: A–Z lowered, address literals written
 /// one way. U-labels (RFC 6531 §3.3) stay as they came: they are compared octet by octet, neither composed nor folded
 /// nor turned into A-labels.
-package struct Domain: Hashable, Sendable {
-    package static let maximumOctets = 255
-    package static let maximumLabelOctets = 63
+public struct Domain: Hashable, Sendable {
+    public static let maximumOctets = 255
+    public static let maximumLabelOctets = 63
 
     /// The normalised text, without a final dot.
-    package let octets: [UInt8]
+    public let octets: [UInt8]
     /// The address, where this is a literal such as `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
-    package let literal: InternetAddress?
+    public let literal: InternetAddress?
 
     /// ```
     /// Domain         = sub-domain *("." sub-domain)
@@ -40,7 +40,7 @@ package struct Domain: Hashable, Sendable {
     /// address-literal = "[" ( IPv4-address-literal / IPv6-address-literal ) "]"
     /// ```
     /// A `General-address-literal` is refused: no tag but `IPv6` was ever registered.
-    package init(_ text: Span<UInt8>, allowingUTF8: Bool = true) throws(AddressSyntaxError) {
+    public init(_ text: Span<UInt8>, allowingUTF8: Bool = true) throws(AddressSyntaxError) {
         guard text.count <= Self.maximumOctets else { throw .domainTooLong }
         if text.count > 0, text[0] == ASCII.openBracket {
             guard let literal = InternetAddress(literal: text) else { throw .badDomain }
@@ -54,7 +54,7 @@ package struct Domain: Hashable, Sendable {
         }
     }
 
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard let domain = try? Domain(Array(text.utf8).span) else { return nil }
         self = domain
     }
@@ -74,11 +74,11 @@ package struct Domain: Hashable, Sendable {
     }
 
     /// Whether no octet is above 0x7F.
-    package var isASCII: Bool { octets.allSatisfy { $0 < 0x80 } }
+    public var isASCII: Bool { octets.allSatisfy { $0 < 0x80 } }
 }
 
 extension Domain: CustomStringConvertible {
-    package var description: String { octets.span.repairedUTF8String() }
+    public var description: String { octets.span.repairedUTF8String() }
 }
 
 /// What RFC 6531 adds to addresses: well-formed UTF-8.

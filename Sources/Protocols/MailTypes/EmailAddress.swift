@@ -10,15 +10,15 @@ import Wire
 /// Two addresses are equal if their canonical octets are: the domain in lower case, the local part in the case it came in,
 /// quoted only where it must be. Non-ASCII characters are compared as octets; nothing is composed (NFC) or folded. Whether
 /// local parts differ by case is the domain owner's choice: ``folded`` serves those who say they don't.
-package struct EmailAddress: Hashable, Sendable {
-    package static let maximumLocalPartOctets = 64
-    package static let maximumOctets = 254
+public struct EmailAddress: Hashable, Sendable {
+    public static let maximumLocalPartOctets = 64
+    public static let maximumOctets = 254
 
     /// The local part itself: without quotes and backslashes.
-    package let localPart: [UInt8]
-    package let domain: Domain
+    public let localPart: [UInt8]
+    public let domain: Domain
     /// `local-part@domain` in its canonical form.
-    package let octets: [UInt8]
+    public let octets: [UInt8]
 
     /// ```
     /// Mailbox        = Local-part "@" ( Domain / address-literal )
@@ -29,7 +29,7 @@ package struct EmailAddress: Hashable, Sendable {
     /// quoted-pairSMTP = %d92 %d32-126
     /// qtextSMTP      = %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii
     /// ```
-    package init(_ text: Span<UInt8>, allowingUTF8: Bool = true) throws(AddressSyntaxError) {
+    public init(_ text: Span<UInt8>, allowingUTF8: Bool = true) throws(AddressSyntaxError) {
         guard text.count <= Self.maximumOctets + Self.maximumLocalPartOctets else { throw .addressTooLong }
         let quoted = text.count > 0 && text[0] == ASCII.quote
         let end = quoted ? try Self.endOfQuotedString(text) : try Self.endOfDotString(text)
@@ -43,7 +43,7 @@ package struct EmailAddress: Hashable, Sendable {
     }
 
     /// From text, UTF-8 allowed; nil where it is not exactly one address.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard let address = try? EmailAddress(Array(text.utf8).span) else { return nil }
         self = address
     }
@@ -58,20 +58,20 @@ package struct EmailAddress: Hashable, Sendable {
     }
 
     /// Whether no octet is above 0x7F: an address that is not needs SMTPUTF8 on its way.
-    package var isASCII: Bool { octets.allSatisfy { $0 < 0x80 } }
+    public var isASCII: Bool { octets.allSatisfy { $0 < 0x80 } }
 
     /// The canonical octets with A–Z of the local part lowered too: the key local mailboxes are found by.
-    package var folded: [UInt8] { ASCII.lowercased(octets) }
+    public var folded: [UInt8] { ASCII.lowercased(octets) }
 
     /// The same address with everything from the first `+` of the local part left out; nil where there is no `+`, or
     /// nothing before it.
-    package var withoutTag: EmailAddress? {
+    public var withoutTag: EmailAddress? {
         guard let plus = localPart.firstIndex(of: ASCII.plus), plus > 0 else { return nil }
         return try? EmailAddress(localPart: Array(localPart[..<plus]), domain: domain)
     }
 
     /// Whether mail to `other` is this mailbox's: it is the same address, or that with a tag; local parts in any ASCII case.
-    package func owns(_ other: EmailAddress) -> Bool {
+    public func owns(_ other: EmailAddress) -> Bool {
         other.folded == folded || other.withoutTag?.folded == folded
     }
 
@@ -134,5 +134,5 @@ package struct EmailAddress: Hashable, Sendable {
 }
 
 extension EmailAddress: CustomStringConvertible {
-    package var description: String { octets.span.repairedUTF8String() }
+    public var description: String { octets.span.repairedUTF8String() }
 }

@@ -3,6 +3,6 @@
 /// What a folder is for (RFC 6154 and INBOX).
 ///
 /// An account has at most one folder of each role.
-package enum FolderRole: String, CaseIterable, Hashable, Sendable {
+public enum FolderRole: String, CaseIterable, Hashable, Sendable {
     case inbox, sent, drafts, trash, junk, archive
 }

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+public import Wire
 
 /// What an identifier names, and the prefix that says so in text.
-package protocol IdentifierKind: Sendable {
+public protocol IdentifierKind: Sendable {
     static var prefix: StaticString { get }
 }
 
 /// An opaque id: 80 random bits, never reused, typed by what it names.
 ///
 /// As text a prefix and 16 digits of lower-case base32, `msg_c4mt2q7v6k3x5jrh`; in the store its 10 octets.
-package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
+public struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
     /// The first eight octets, most significant first.
     @usableFromInline let high: UInt64
     /// The last two.
     @usableFromInline let low: UInt16
 
-    package static var octetCount: Int { 10 }
+    public static var octetCount: Int { 10 }
 
     /// A fresh id from the system's cryptographic generator.
-    package static func random() -> Self {
+    public static func random() -> Self {
         var generator = SystemRandomNumberGenerator()
         return Self(high: generator.next(), low: generator.next())
     }
@@ -30,19 +30,28 @@ package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
     }
 
     /// From the 10 octets of ``octets``; nil for any other count.
-    package init?(octets: Span<UInt8>) {
-        guard octets.count == Self.octetCount, let high = UInt64(bigEndianOctets: octets.extracting(0..<8)),
-            let low = UInt16(bigEndianOctets: octets.extracting(8..<10))
-        else { return nil }
-        self.init(high: high, low: low)
+    public init?(octets: Span<UInt8>) {
+        guard octets.count == Self.octetCount else { return nil }
+        var high: UInt64 = 0
+        for index in 0..<8 { high = high << 8 | UInt64(octets[index]) }
+        self.init(high: high, low: UInt16(octets[8]) << 8 | UInt16(octets[9]))
     }
 
-    package var octets: [UInt8] { high.bigEndianOctets + low.bigEndianOctets }
+    public var octets: [UInt8] { stored.span.array() }
+
+    /// ``octets``, without an array around them.
+    public var stored: InlineArray<10, UInt8> {
+        InlineArray { index in
+            index < 8
+                ? UInt8(truncatingIfNeeded: high >> UInt64(56 - 8 * index))
+                : UInt8(truncatingIfNeeded: low >> UInt16(72 - 8 * index))
+        }
+    }
 
     /// The text form, exactly as ``append(to:)`` writes it: lower case only.
     ///
     /// Nil for everything else.
-    package init?(_ text: Span<UInt8>) {
+    public init?(_ text: Span<UInt8>) {
         let prefix = Kind.prefix.utf8CodeUnitCount
         guard text.count == prefix + 16, text.extracting(0..<prefix).equals(Kind.prefix) else { return nil }
         var high: UInt64 = 0
@@ -61,49 +70,49 @@ package struct Identifier<Kind: IdentifierKind>: Hashable, Sendable {
         self.init(high: high, low: UInt16(truncatingIfNeeded: low))
     }
 
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard let id = Self(Array(text.utf8).span) else { return nil }
         self = id
     }
 
     /// Writes the text form.
-    package func append(to buffer: inout ByteBuffer) {
+    public func append(to buffer: inout ByteBuffer) {
         buffer.append(Kind.prefix)
         appendDigits(to: &buffer)
     }
 
     /// Writes the text form without its prefix.
-    package func appendDigits(to buffer: inout ByteBuffer) {
+    public func appendDigits(to buffer: inout ByteBuffer) {
         buffer.append(base32: high, low)
     }
 }
 
 extension Identifier: CustomStringConvertible {
-    package var description: String {
+    public var description: String {
         var buffer = ByteBuffer()
         append(to: &buffer)
         return buffer.bytes.repairedUTF8String()
     }
 }
 
-package enum AccountKind: IdentifierKind { package static var prefix: StaticString { "acc_" } }
-package enum FolderKind: IdentifierKind { package static var prefix: StaticString { "fld_" } }
-package enum MessageKind: IdentifierKind { package static var prefix: StaticString { "msg_" } }
-package enum ThreadKind: IdentifierKind { package static var prefix: StaticString { "thr_" } }
-package enum ContentKind: IdentifierKind { package static var prefix: StaticString { "cnt_" } }
-package enum SubmissionKind: IdentifierKind { package static var prefix: StaticString { "out_" } }
-package enum WebhookKind: IdentifierKind { package static var prefix: StaticString { "whk_" } }
-package enum TokenKind: IdentifierKind { package static var prefix: StaticString { "tok_" } }
+public enum AccountKind: IdentifierKind { public static var prefix: StaticString { "acc_" } }
+public enum FolderKind: IdentifierKind { public static var prefix: StaticString { "fld_" } }
+public enum MessageKind: IdentifierKind { public static var prefix: StaticString { "msg_" } }
+public enum ThreadKind: IdentifierKind { public static var prefix: StaticString { "thr_" } }
+public enum ContentKind: IdentifierKind { public static var prefix: StaticString { "cnt_" } }
+public enum SubmissionKind: IdentifierKind { public static var prefix: StaticString { "out_" } }
+public enum WebhookKind: IdentifierKind { public static var prefix: StaticString { "whk_" } }
+public enum TokenKind: IdentifierKind { public static var prefix: StaticString { "tok_" } }
 
-package typealias AccountID = Identifier<AccountKind>
-package typealias FolderID = Identifier<FolderKind>
+public typealias AccountID = Identifier<AccountKind>
+public typealias FolderID = Identifier<FolderKind>
 /// One placement of a message: one (folder, UID).
 ///
 /// Moving keeps it, copying mints another.
-package typealias PlacementID = Identifier<MessageKind>
-package typealias ThreadID = Identifier<ThreadKind>
+public typealias PlacementID = Identifier<MessageKind>
+public typealias ThreadID = Identifier<ThreadKind>
 /// The octets and what was read from them; shared by copies (EMAILID, RFC 8474).
-package typealias ContentID = Identifier<ContentKind>
-package typealias SubmissionID = Identifier<SubmissionKind>
-package typealias WebhookID = Identifier<WebhookKind>
-package typealias TokenID = Identifier<TokenKind>
+public typealias ContentID = Identifier<ContentKind>
+public typealias SubmissionID = Identifier<SubmissionKind>
+public typealias WebhookID = Identifier<WebhookKind>
+public typealias TokenID = Identifier<TokenKind>

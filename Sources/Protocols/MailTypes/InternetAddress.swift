@@ -5,7 +5,7 @@ import Wire
 /// An IP address as mail writes it.
 ///
 /// Text becomes octets here without a system call, strictly.
-package enum InternetAddress: Hashable, Sendable {
+public enum InternetAddress: Hashable, Sendable {
     /// Four octets.
     case ipv4([UInt8])
     /// Sixteen octets.
@@ -17,7 +17,7 @@ package enum InternetAddress: Hashable, Sendable {
     /// IPv4-address-literal  = Snum 3("."  Snum)
     /// IPv6-address-literal  = "IPv6:" IPv6-addr
     /// ```
-    package init?(literal text: Span<UInt8>) {
+    public init?(literal text: Span<UInt8>) {
         guard text.count >= 2, text[0] == ASCII.openBracket, text[text.count - 1] == ASCII.closeBracket else {
             return nil
         }
@@ -87,7 +87,7 @@ package enum InternetAddress: Hashable, Sendable {
     }
 
     /// One spelling for each address: decimal without leading zeros, or RFC 5952's for IPv6.
-    package var octets: [UInt8] {
+    public var octets: [UInt8] {
         var buffer = ByteBuffer()
         switch self {
         case .ipv4(let quad):
@@ -103,7 +103,7 @@ package enum InternetAddress: Hashable, Sendable {
     }
 
     /// With brackets and tag: `[192.0.2.1]`, `[IPv6:2001:db8::1]`.
-    package var literalOctets: [UInt8] {
+    public var literalOctets: [UInt8] {
         switch self {
         case .ipv4: [ASCII.openBracket] + octets + [ASCII.closeBracket]
         case .ipv6: Array("[IPv6:".utf8) + octets + [ASCII.closeBracket]

@@ -5,40 +5,40 @@ import Wire
 /// The system flags of RFC 9051 §2.3.2 as bits.
 ///
 /// Keywords are kept beside them, as words.
-package struct SystemFlags: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+public struct SystemFlags: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    package static let seen = Self(rawValue: 1)
-    package static let answered = Self(rawValue: 2)
-    package static let flagged = Self(rawValue: 4)
-    package static let draft = Self(rawValue: 8)
-    package static let deleted = Self(rawValue: 16)
+    public static let seen = Self(rawValue: 1)
+    public static let answered = Self(rawValue: 2)
+    public static let flagged = Self(rawValue: 4)
+    public static let draft = Self(rawValue: 8)
+    public static let deleted = Self(rawValue: 16)
 
     /// The word the API writes for each bit, in the order it writes them.
-    package static let words: [(flag: SystemFlags, word: StaticString)] = [
+    public static let words: [(flag: SystemFlags, word: StaticString)] = [
         (.seen, "seen"), (.answered, "answered"), (.flagged, "flagged"), (.draft, "draft"), (.deleted, "deleted"),
     ]
 }
 
 /// All flags of one message: system flags and keywords.
-package struct MessageFlags: Hashable, Sendable {
-    package var system: SystemFlags
+public struct MessageFlags: Hashable, Sendable {
+    public var system: SystemFlags
     /// Keywords as first written; unique under ASCII case folding, sorted by their folded form.
-    package private(set) var keywords: [String]
+    public private(set) var keywords: [String]
 
-    package init(_ system: SystemFlags = [], keywords: [String] = []) {
+    public init(_ system: SystemFlags = [], keywords: [String] = []) {
         self.system = system
         self.keywords = []
         for keyword in keywords { insert(keyword: keyword) }
     }
 
     /// At most this many octets in a keyword, and at most so many keywords on a message.
-    package static let maximumKeywordOctets = 64
-    package static let maximumKeywords = 64
+    public static let maximumKeywordOctets = 64
+    public static let maximumKeywords = 64
 
     /// Whether a word can be a keyword: an IMAP `atom` (RFC 9051 §9) that is not the word of a system flag.
-    package static func isKeyword(_ word: String) -> Bool {
+    public static func isKeyword(_ word: String) -> Bool {
         guard (1...maximumKeywordOctets).contains(word.utf8.count) else { return false }
         let atom = word.utf8.allSatisfy { byte in
             switch byte {
@@ -52,33 +52,33 @@ package struct MessageFlags: Hashable, Sendable {
     }
 
     /// The system flag an API word names, in any ASCII case.
-    package static func systemFlag(_ word: String) -> SystemFlags? {
+    public static func systemFlag(_ word: String) -> SystemFlags? {
         SystemFlags.words.first { ASCII.equalsIgnoringCase(word.utf8, $0.word) }?.flag
     }
 
-    package func contains(keyword: String) -> Bool {
+    public func contains(keyword: String) -> Bool {
         let folded = Self.fold(keyword)
         return keywords.contains { Self.fold($0) == folded }
     }
 
-    package mutating func insert(keyword: String) {
+    public mutating func insert(keyword: String) {
         guard !contains(keyword: keyword) else { return }
         let folded = Self.fold(keyword)
         let place = keywords.firstIndex { folded.lexicographicallyPrecedes(Self.fold($0)) } ?? keywords.endIndex
         keywords.insert(keyword, at: place)
     }
 
-    package mutating func remove(keyword: String) {
+    public mutating func remove(keyword: String) {
         let folded = Self.fold(keyword)
         keywords.removeAll { Self.fold($0) == folded }
     }
 
-    package mutating func formUnion(_ other: MessageFlags) {
+    public mutating func formUnion(_ other: MessageFlags) {
         system.formUnion(other.system)
         for keyword in other.keywords { insert(keyword: keyword) }
     }
 
-    package mutating func subtract(_ other: MessageFlags) {
+    public mutating func subtract(_ other: MessageFlags) {
         system.subtract(other.system)
         for keyword in other.keywords { remove(keyword: keyword) }
     }
@@ -89,14 +89,14 @@ package struct MessageFlags: Hashable, Sendable {
 }
 
 /// A change to flags: everything replaced, or some added and some removed.
-package enum FlagChange: Hashable, Sendable {
+public enum FlagChange: Hashable, Sendable {
     case set(MessageFlags)
     case change(add: MessageFlags, remove: MessageFlags)
 
     /// The flags after the change.
     ///
     /// What is both added and removed is removed.
-    package func applied(to flags: MessageFlags) -> MessageFlags {
+    public func applied(to flags: MessageFlags) -> MessageFlags {
         switch self {
         case .set(let flags): return flags
         case .change(let add, let remove):

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
+import Wire
 
 /// What stands between the angle brackets of a `msg-id` (RFC 5322 §3.6.4): printable ASCII or UTF-8 (RFC 6532), no spaces,
 /// no brackets, so that it may be put into a header as it is.
-package struct MessageID: Hashable, Sendable, CustomStringConvertible {
-    package static let maximumOctets = 900
+public struct MessageID: Hashable, Sendable, CustomStringConvertible {
+    public static let maximumOctets = 900
 
     /// Without the angle brackets.
-    package let octets: [UInt8]
+    public let octets: [UInt8]
 
     /// With or without the angle brackets around it; nil where an octet could not stand in a header.
-    package init?(_ text: Span<UInt8>) {
+    public init?(_ text: Span<UInt8>) {
         var range = 0..<text.count
         if text.count >= 2, text[0] == ASCII.less, text[text.count - 1] == ASCII.greater { range = 1..<text.count - 1 }
         guard !range.isEmpty, range.count <= Self.maximumOctets else { return nil }
@@ -27,7 +27,7 @@ package struct MessageID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A fresh one: 128 random bits at `domain`.
-    package static func random(at domain: Domain) -> MessageID? {
+    public static func random(at domain: Domain) -> MessageID? {
         var generator = SystemRandomNumberGenerator()
         var left: [UInt8] = []
         for _ in 0..<2 {
@@ -38,5 +38,5 @@ package struct MessageID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// With the angle brackets.
-    package var description: String { "<\(octets.span.repairedUTF8String())>" }
+    public var description: String { "<\(octets.span.repairedUTF8String())>" }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Crypto
-package import Wire
+import Wire
 
 /// The hash of a SCRAM mechanism.
 package enum SCRAMHash: Sendable {

@@ -2,7 +2,7 @@
 
 extension [UInt8] {
     /// The octets of a borrowed view, added at the end with one copy.
-    @inlinable package mutating func append(_ bytes: Span<UInt8>) {
+    @inlinable public mutating func append(_ bytes: Span<UInt8>) {
         bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
     }
 }

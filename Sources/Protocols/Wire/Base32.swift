@@ -4,7 +4,7 @@ extension ByteBuffer {
     /// 80 bits as 16 digits of base32 in lower case (RFC 4648 §6), most significant first.
     ///
     /// A list of messages has hundreds of them, so eight digits are made at once.
-    @inlinable package mutating func append(base32 high: UInt64, _ low: UInt16) {
+    @inlinable public mutating func append(base32 high: UInt64, _ low: UInt16) {
         reserve(16)
         let place = storage.unsafelyUnwrapped + end
         let tail = (high & 0xFF_FFFF) << 16 | UInt64(low)

@@ -3,7 +3,7 @@
 /// Base64 of RFC 4648 §4, strictly: whole groups, right padding, no other octets, no bits left over.
 ///
 /// Mail bodies, which need leniency and streaming, have their own decoder in `MIME`.
-package enum Base64 {
+public enum Base64 {
     @usableFromInline static let alphabet: [UInt8] = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
     )
@@ -16,12 +16,12 @@ package enum Base64 {
     }()
 
     /// The value of one digit, or nil.
-    @inlinable package static func value(of digit: UInt8) -> UInt8? {
+    @inlinable public static func value(of digit: UInt8) -> UInt8? {
         let value = values[Int(digit)]
         return value < 64 ? value : nil
     }
 
-    @inlinable package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
+    @inlinable public static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity((bytes.count + 2) / 3 * 4)
         var index = 0
@@ -46,10 +46,10 @@ package enum Base64 {
         return out
     }
 
-    @inlinable package static func encode(_ bytes: [UInt8]) -> [UInt8] { encode(bytes.span) }
+    @inlinable public static func encode(_ bytes: [UInt8]) -> [UInt8] { encode(bytes.span) }
 
     /// The octets, or nil where the text is not exactly canonical base64.
-    @inlinable package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
+    @inlinable public static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         var digits = text.count
         while digits > 0, text.count - digits < 2, text[digits - 1] == ASCII.equals { digits -= 1 }
@@ -73,17 +73,17 @@ package enum Base64 {
 }
 
 /// Strict base64 in pieces of any size: what ``Base64/decode(_:)`` takes whole.
-package struct Base64Decoder: Sendable {
+public struct Base64Decoder: Sendable {
     private var group: UInt32 = 0
     /// Digits of the group begun: 0…3.
     private var digits = 0
     private var padding = 0
     private var isMalformed = false
 
-    package init() {}
+    public init() {}
 
     /// Appends what the next digits stand for; false once something was not base64.
-    package mutating func decode(_ text: Span<UInt8>, into buffer: inout ByteBuffer) -> Bool {
+    public mutating func decode(_ text: Span<UInt8>, into buffer: inout ByteBuffer) -> Bool {
         for index in text.indices where !isMalformed { take(text[index], into: &buffer) }
         return !isMalformed
     }
@@ -110,7 +110,7 @@ package struct Base64Decoder: Sendable {
     }
 
     /// The text is over: appends the octets of a padded group; false where the text was not whole.
-    package mutating func finish(into buffer: inout ByteBuffer) -> Bool {
+    public mutating func finish(into buffer: inout ByteBuffer) -> Bool {
         guard !isMalformed, digits == 0 || digits + padding == 4 else { return false }
         if digits == 2 { buffer.append(UInt8(truncatingIfNeeded: group >> 4)) }
         if digits == 3 {
@@ -122,8 +122,8 @@ package struct Base64Decoder: Sendable {
 }
 
 /// Lower-case hexadecimal.
-package enum Hex {
-    package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
+public enum Hex {
+    public static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count * 2)
         for index in bytes.indices {
@@ -134,7 +134,7 @@ package enum Hex {
         return out
     }
 
-    package static func decode(_ text: Span<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: Span<UInt8>) -> [UInt8]? {
         guard text.count % 2 == 0 else { return nil }
         var out: [UInt8] = []
         var index = 0

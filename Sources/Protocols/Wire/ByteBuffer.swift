@@ -5,39 +5,40 @@
 ///
 /// It is uniquely owned (`~Copyable`), so nothing is ever copied by accident, and appending costs a bounds check and a
 /// `memcpy`. An empty buffer of capacity 0 owns no memory.
-package struct ByteBuffer: ~Copyable {
+public struct ByteBuffer: ~Copyable {
     @usableFromInline var storage: UnsafeMutableRawPointer?
     /// Octets of memory behind `storage`.
-    @usableFromInline package private(set) var capacity: Int
+    @inlinable public var capacity: Int { room }
+    @usableFromInline var room: Int
     /// Offset of the first octet not yet consumed.
     @usableFromInline var start: Int
     /// Offset behind the last octet.
     @usableFromInline var end: Int
 
-    @inlinable package init() {
+    @inlinable public init() {
         storage = nil
-        capacity = 0
+        room = 0
         start = 0
         end = 0
     }
 
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         self.init()
         reserve(capacity)
     }
 
-    package init(_ bytes: [UInt8]) {
+    public init(_ bytes: [UInt8]) {
         self.init(capacity: bytes.count)
         append(bytes)
     }
 
     deinit { storage?.deallocate() }
 
-    @inlinable package var count: Int { end &- start }
-    @inlinable package var isEmpty: Bool { end == start }
+    @inlinable public var count: Int { end &- start }
+    @inlinable public var isEmpty: Bool { end == start }
 
     /// The octets held, as a borrowed view.
-    @inlinable package var bytes: Span<UInt8> {
+    @inlinable public var bytes: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get {
             let view = UnsafeRawBufferPointer(start: UnsafeRawPointer(storage), count: storage == nil ? 0 : end)
@@ -47,14 +48,14 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// The octets held; the pointer is valid only within `body`.
-    @inlinable package func withUnsafeBytes<R: ~Copyable, E: Error>(
+    @inlinable public func withUnsafeBytes<R: ~Copyable, E: Error>(
         _ body: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
         try body(UnsafeRawBufferPointer(start: storage.map { UnsafeRawPointer($0) + start }, count: count))
     }
 
     /// Makes room for at least `additional` more octets behind the end.
-    @inlinable package mutating func reserve(_ additional: Int) {
+    @inlinable public mutating func reserve(_ additional: Int) {
         if capacity &- end < additional { grow(by: additional) }
     }
 
@@ -71,14 +72,14 @@ package struct ByteBuffer: ~Copyable {
                 storage.deallocate()
             }
             storage = fresh
-            capacity = wanted
+            room = wanted
         }
         start = 0
         end = held
     }
 
     /// Lets `body` fill up to `room` octets (at least `atLeast`) behind the end and keeps as many as it says.
-    @inlinable package mutating func fill<E: Error>(
+    @inlinable public mutating func fill<E: Error>(
         atLeast: Int,
         _ body: (UnsafeMutableRawBufferPointer) throws(E) -> Int
     ) throws(E) -> Int {
@@ -90,43 +91,43 @@ package struct ByteBuffer: ~Copyable {
         return written
     }
 
-    @inlinable package mutating func append(_ byte: UInt8) {
+    @inlinable public mutating func append(_ byte: UInt8) {
         reserve(1)
         storage.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
         end &+= 1
     }
 
-    @inlinable package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always) public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
         reserve(bytes.count)
         (storage.unsafelyUnwrapped + end).copyMemory(from: source, byteCount: bytes.count)
         end &+= bytes.count
     }
 
-    @inlinable package mutating func append(_ bytes: Span<UInt8>) {
+    @inlinable public mutating func append(_ bytes: Span<UInt8>) {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    @inlinable package mutating func append(_ bytes: [UInt8]) {
+    @inlinable public mutating func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    @inlinable package mutating func append(_ bytes: ArraySlice<UInt8>) {
+    @inlinable public mutating func append(_ bytes: ArraySlice<UInt8>) {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    @inlinable package mutating func append(_ text: StaticString) {
+    @inlinable @inline(__always) public mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// The UTF-8 octets of `text`, as they are: nothing is escaped.
-    @inlinable package mutating func append(utf8 text: String) {
+    @inlinable public mutating func append(utf8 text: String) {
         var text = text
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
     /// The number in decimal digits.
-    @inlinable package mutating func append(decimal value: some BinaryInteger) {
+    @inlinable public mutating func append(decimal value: some BinaryInteger) {
         if value < 0 { append(ASCII.hyphen) }
         var rest = UInt64(value.magnitude)
         reserve(20)
@@ -154,15 +155,15 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// The number in decimal digits; this one costs no generic code.
-    @inlinable package mutating func append(decimal value: UInt64) {
+    @inlinable public mutating func append(decimal value: UInt64) {
         var digits = 1
-        var rest = value
-        while rest >= 10 {
-            rest /= 10
+        var limit: UInt64 = 10
+        while value >= limit, digits < 20 {
+            limit &*= 10
             digits &+= 1
         }
         reserve(digits)
-        rest = value
+        var rest = value
         var position = end &+ digits
         end = position
         repeat {
@@ -174,19 +175,19 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// The number in decimal digits; this one costs no generic code.
-    @inlinable package mutating func append(decimal value: Int) {
+    @inlinable public mutating func append(decimal value: Int) {
         if value < 0 { append(ASCII.hyphen) }
         append(decimal: UInt64(value.magnitude))
     }
 
     /// CR LF.
-    @inlinable package mutating func appendLineEnd() {
+    @inlinable public mutating func appendLineEnd() {
         append(ASCII.cr)
         append(ASCII.lf)
     }
 
     /// Forgets the first `n` octets; `n` is at most `count`.
-    @inlinable package mutating func consume(_ n: Int) {
+    @inlinable public mutating func consume(_ n: Int) {
         precondition(n >= 0 && n <= count)
         start &+= n
         if start == end {
@@ -196,23 +197,23 @@ package struct ByteBuffer: ~Copyable {
     }
 
     /// Forgets everything from `count` octets on.
-    @inlinable package mutating func truncate(to count: Int) {
+    @inlinable public mutating func truncate(to count: Int) {
         precondition(count >= 0 && count <= self.count)
         end = start &+ count
     }
 
     /// Forgets everything; the memory stays unless `keepingCapacity` is false.
-    @inlinable package mutating func removeAll(keepingCapacity: Bool = true) {
+    @inlinable public mutating func removeAll(keepingCapacity: Bool = true) {
         start = 0
         end = 0
         guard !keepingCapacity else { return }
         storage?.deallocate()
         storage = nil
-        capacity = 0
+        room = 0
     }
 
     /// A copy of the octets.
-    @inlinable package func array() -> [UInt8] { withUnsafeBytes { [UInt8]($0) } }
+    @inlinable public func array() -> [UInt8] { withUnsafeBytes { [UInt8]($0) } }
 }
 
 // Sound: the memory belongs to the buffer alone, and a buffer has one owner at a time, who may be on another thread.
@@ -220,10 +221,10 @@ extension ByteBuffer: @unchecked Sendable {}
 
 extension Span where Element == UInt8 {
     /// A copy of the octets.
-    @inlinable package func array() -> [UInt8] { withUnsafeBufferPointer { [UInt8]($0) } }
+    @inlinable public func array() -> [UInt8] { withUnsafeBufferPointer { [UInt8]($0) } }
 
     /// The offset of the first `byte` at or behind `from`, or nil.
-    @inlinable package func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
+    @inlinable public func firstIndex(of byte: UInt8, from: Int = 0) -> Int? {
         var index = from
         while index < count {
             if self[index] == byte { return index }
@@ -232,14 +233,35 @@ extension Span where Element == UInt8 {
         return nil
     }
 
+    /// The offset of the first control (C0 or DEL) at or behind `from`, or `end`, which is at most ``count``.
+    @inlinable public func firstControl(from: Int, to end: Int) -> Int {
+        precondition(from >= 0 && end <= count)
+        return withUnsafeBytes { bytes in
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            var index = from
+            while end &- index >= 8 {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let delete = word ^ (ones &* 0x7F)
+                // High bits of octets; those above the lowest may be wrong, for a borrow.
+                let hits = ((word &- ones &* 0x20) & ~word | (delete &- ones) & ~delete) & (ones &* 0x80)
+                if hits != 0 { return index &+ hits.trailingZeroBitCount >> 3 }
+                index &+= 8
+            }
+            while index < end, bytes[index] >= 0x20, bytes[index] != 0x7F { index &+= 1 }
+            return index
+        }
+    }
+
     /// The text, if the octets are well-formed UTF-8.
-    package func utf8String() -> String? { withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) } }
+    public func utf8String() -> String? {
+        do { return String(copying: try UTF8Span(validating: self)) } catch { return nil }
+    }
 
     /// The text; each ill-formed sequence becomes U+FFFD.
-    package func repairedUTF8String() -> String { withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }
+    public func repairedUTF8String() -> String { withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }
 
     /// Whether the octets are exactly those of `text`.
-    @inlinable package func equals(_ text: StaticString) -> Bool {
+    @inlinable public func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { other in
             for index in indices where self[index] != other[index] { return false }

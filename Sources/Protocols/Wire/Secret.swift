@@ -4,16 +4,16 @@
 ///
 /// It has no text form: printed, logged or reflected it is `‹redacted›`. The octets are overwritten when the last
 /// holder lets go.
-package final class Secret: Sendable {
+public final class Secret: Sendable {
     private let storage: Storage
 
     /// Takes the octets; the caller's own copy, if one remains, is the caller's to forget.
-    package init(_ octets: consuming [UInt8]) { storage = Storage(octets) }
+    public init(_ octets: consuming [UInt8]) { storage = Storage(octets) }
 
-    package var count: Int { storage.octets.count }
+    public var count: Int { storage.octets.count }
 
     /// Lends the octets; what `body` copies out of them is no longer guarded.
-    package func withOctets<R, E: Error>(_ body: ([UInt8]) throws(E) -> R) throws(E) -> R { try body(storage.octets) }
+    public func withOctets<R, E: Error>(_ body: ([UInt8]) throws(E) -> R) throws(E) -> R { try body(storage.octets) }
 
     private final class Storage: @unchecked Sendable {
         // Sound: written only here in init and when nobody can see it any more.
@@ -24,7 +24,7 @@ package final class Secret: Sendable {
 }
 
 extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    package var description: String { "‹redacted›" }
-    package var debugDescription: String { description }
-    package var customMirror: Mirror { Mirror(self, children: []) }
+    public var description: String { "‹redacted›" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -4,11 +4,11 @@
 ///
 /// No sign, no space, no underscore, no prefix; overflow is nil, not a trap. `Int(_:)` takes `+5` and `-0`, and
 /// `Int("+a", radix: 16)` is 10: request smuggling begins there.
-package enum StrictInteger {
+public enum StrictInteger {
     /// `1*DIGIT` up to `maximum`, or nil.
     ///
     /// Leading zeros are allowed, as in HTTP and SMTP; at most 20 digits.
-    @inlinable package static func decimal(_ bytes: Span<UInt8>, maximum: UInt64 = .max) -> UInt64? {
+    @inlinable public static func decimal(_ bytes: Span<UInt8>, maximum: UInt64 = .max) -> UInt64? {
         guard !bytes.isEmpty, bytes.count <= 20 else { return nil }
         var value: UInt64 = 0
         for index in bytes.indices {
@@ -22,7 +22,7 @@ package enum StrictInteger {
     }
 
     /// `1*HEXDIG`, at most 16 digits, or nil.
-    @inlinable package static func hexadecimal(_ bytes: Span<UInt8>) -> UInt64? {
+    @inlinable public static func hexadecimal(_ bytes: Span<UInt8>) -> UInt64? {
         guard !bytes.isEmpty, bytes.count <= 16 else { return nil }
         var value: UInt64 = 0
         for index in bytes.indices {
@@ -32,7 +32,7 @@ package enum StrictInteger {
         return value
     }
 
-    @inlinable package static func decimal(_ bytes: some Collection<UInt8>, maximum: UInt64 = .max) -> UInt64? {
+    @inlinable public static func decimal(_ bytes: some Collection<UInt8>, maximum: UInt64 = .max) -> UInt64? {
         decimal(Array(bytes).span, maximum: maximum)
     }
 }

@@ -3,48 +3,50 @@
 /// A point in time in UTC, to the millisecond.
 ///
 /// Reading the clock is for others: this is arithmetic and text.
-package struct Timestamp: Hashable, Comparable, Sendable {
+public struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z; negative before.
-    package var milliseconds: Int64
+    public var milliseconds: Int64
 
-    @inlinable package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    @inlinable package init(seconds: Int64) {
+    @inlinable public init(milliseconds: Int64) { self.milliseconds = milliseconds }
+    @inlinable public init(seconds: Int64) {
         milliseconds =
             seconds.multipliedReportingOverflow(by: 1000).overflow ? (seconds < 0 ? .min : .max) : seconds * 1000
     }
 
     /// Whole seconds since 1970, rounded down.
-    @inlinable package var seconds: Int64 {
+    @inlinable public var seconds: Int64 {
         milliseconds >= 0
             ? milliseconds / 1000 : (milliseconds == .min ? milliseconds / 1000 - 1 : (milliseconds - 999) / 1000)
     }
 
-    @inlinable package static func < (a: Self, b: Self) -> Bool { a.milliseconds < b.milliseconds }
+    @inlinable public static func < (a: Self, b: Self) -> Bool { a.milliseconds < b.milliseconds }
 
     /// The range that four-digit years can write: 0001-01-01 to 9999-12-31.
-    package static let writable = Timestamp(seconds: -62_135_596_800)...Timestamp(milliseconds: 253_402_300_799_999)
+    public static let writable = Timestamp(milliseconds: firstWritable)...Timestamp(milliseconds: lastWritable)
+    private static var firstWritable: Int64 { -62_135_596_800_000 }
+    private static var lastWritable: Int64 { 253_402_300_799_999 }
 
     /// A moment in the proleptic Gregorian calendar, UTC.
-    package struct Civil: Hashable, Sendable {
-        package var year: Int
+    public struct Civil: Hashable, Sendable {
+        public var year: Int
         /// 1…12.
-        package var month: Int
+        public var month: Int
         /// 1…31.
-        package var day: Int
+        public var day: Int
         /// 0…23.
-        package var hour: Int
+        public var hour: Int
         /// 0…59.
-        package var minute: Int
+        public var minute: Int
         /// 0…60: a leap second is taken as the second that follows.
-        package var second: Int
+        public var second: Int
         /// 0…999.
-        package var millisecond: Int
+        public var millisecond: Int
         /// 0 is Sunday.
         ///
         /// Not read when a timestamp is made.
-        package var weekday: Int
+        public var weekday: Int
 
-        package init(
+        public init(
             year: Int,
             month: Int,
             day: Int,
@@ -66,8 +68,8 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// The calendar fields; times outside ``writable`` are clamped to it.
-    package var civil: Civil {
-        let clamped = min(max(self, Self.writable.lowerBound), Self.writable.upperBound)
+    public var civil: Civil {
+        let clamped = Timestamp(milliseconds: min(max(milliseconds, Self.firstWritable), Self.lastWritable))
         let seconds = clamped.seconds
         var days = seconds / 86_400
         var rest = seconds % 86_400
@@ -96,7 +98,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// The moment of these fields at `offsetMinutes` east of UTC, or nil where a field is outside its range.
-    package init?(_ civil: Civil, offsetMinutes: Int = 0) {
+    public init?(_ civil: Civil, offsetMinutes: Int = 0) {
         guard (1...9999).contains(civil.year), (1...12).contains(civil.month),
             civil.day >= 1, civil.day <= Self.days(inMonth: civil.month, year: civil.year),
             (0...23).contains(civil.hour), (0...59).contains(civil.minute), (0...60).contains(civil.second),
@@ -113,7 +115,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// 28…31.
-    package static func days(inMonth month: Int, year: Int) -> Int {
+    public static func days(inMonth month: Int, year: Int) -> Int {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30
@@ -121,15 +123,15 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         }
     }
 
-    package static let monthNames: [StaticString] = [
+    public static let monthNames: [StaticString] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
-    package static let weekdayNames: [StaticString] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    public static let weekdayNames: [StaticString] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
 }
 
 extension ByteBuffer {
     /// `2026-04-01T09:30:00.000Z` (RFC 3339 §5.6, always UTC and milliseconds).
-    package mutating func append(rfc3339 timestamp: Timestamp) {
+    public mutating func append(rfc3339 timestamp: Timestamp) {
         let civil = timestamp.civil
         _ = fill(atLeast: 24) { room in
             func put(_ value: Int, at place: Int) {
@@ -158,13 +160,13 @@ extension ByteBuffer {
     }
 
     /// `Wed, 01 Apr 2026 09:30:00 +0000` (RFC 5322 §3.3, always UTC).
-    package mutating func append(rfc5322 timestamp: Timestamp) {
+    public mutating func append(rfc5322 timestamp: Timestamp) {
         appendDate(timestamp.civil)
         append(" +0000")
     }
 
     /// `Wed, 01 Apr 2026 09:30:00 GMT` (IMF-fixdate, RFC 9110 §5.6.7).
-    package mutating func append(imfFixdate timestamp: Timestamp) {
+    public mutating func append(imfFixdate timestamp: Timestamp) {
         appendDate(timestamp.civil)
         append(" GMT")
     }
@@ -190,7 +192,7 @@ extension ByteBuffer {
     }
 
     /// The last `digits` digits of a number that is not negative, with leading zeros.
-    package mutating func append(_ value: Int, digits: Int) {
+    public mutating func append(_ value: Int, digits: Int) {
         var divisor = 1
         for _ in 1..<max(digits, 1) { divisor *= 10 }
         while divisor > 0 {
@@ -202,14 +204,14 @@ extension ByteBuffer {
 
 extension Timestamp: CustomStringConvertible {
     /// RFC 3339, UTC.
-    package var description: String {
+    public var description: String {
         var buffer = ByteBuffer()
         buffer.append(rfc3339: self)
         return buffer.bytes.repairedUTF8String()
     }
 
     /// `date-time` of RFC 3339 §5.6, or `full-date` alone (midnight UTC); fractions beyond milliseconds are cut.
-    package init?(rfc3339 text: Span<UInt8>) {
+    public init?(rfc3339 text: Span<UInt8>) {
         func number(_ range: Range<Int>) -> Int? {
             guard range.upperBound <= text.count else { return nil }
             return StrictInteger.decimal(text.extracting(range)).flatMap { Int(exactly: $0) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import MailTypes
-package import SQLite
+public import MailTypes
+public import SQLite
 
 /// The store's own number of a row, typed by what it names.
 ///
@@ -15,7 +15,7 @@ package struct RowKey<Kind>: Hashable, Comparable, Sendable {
 }
 
 extension RowKey: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
         try statement.bind(index, value)
     }
 }
@@ -28,8 +28,8 @@ package typealias ContentKey = RowKey<ContentKind>
 package typealias SubmissionKey = RowKey<SubmissionKind>
 
 extension Identifier: SQLiteBindable {
-    package func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
-        try octets.bind(to: statement, at: index)
+    public func bind(to statement: SQLiteStatement, at index: Int32) throws(SQLiteError) {
+        try statement.bind(index, blob: stored.span)
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MailTypes
-package import Wire
+import Wire
 
 /// A draft as octets: runs that are finished, and the places where an attachment's octets go, encoded as said there.
 ///

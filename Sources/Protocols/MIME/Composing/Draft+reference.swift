@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MailTypes
-package import Wire
+import Wire
 
 /// What a reply or a forward takes from the message it refers to.
 package struct ReferredMessage: Sendable {

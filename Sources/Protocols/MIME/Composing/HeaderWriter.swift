@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MailTypes
-package import Wire
+import Wire
 
 /// Writes header fields: folded at 78 octets where there is a place to fold (RFC 5322 §2.1.1), non-ASCII text as
 /// encoded-words (RFC 2047), parameters by RFC 2231.
