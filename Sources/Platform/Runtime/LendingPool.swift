@@ -20,11 +20,21 @@ public final class LendingPool<Value>: @unchecked Sendable {
     public init() {}
 
     /// Lends a value, made first when none is idle, for the time of `body`.
-    @inlinable public func lend<R: ~Copyable>(make: () throws -> Value, _ body: (Value) throws -> R) throws -> R {
+    ///
+    /// `settle`, which must be short, is called when it comes back: either before ``withIdle(_:)`` is called, which then
+    /// finds it, or behind it.
+    @inlinable public func lend<R: ~Copyable>(
+        make: () throws -> Value,
+        settle: (Value) -> Void = { _ in },
+        _ body: (Value) throws -> R
+    ) throws -> R {
         let (taken, generation) = state.withLock { ($0.idle.popLast(), $0.generation) }
         let passed = try taken ?? Passed(value: make())
         defer {
-            state.withLock { if $0.generation == generation { $0.idle.append(passed) } }
+            state.withLock { state in
+                settle(passed.value)
+                if state.generation == generation { state.idle.append(passed) }
+            }
         }
         return try body(passed.value)
     }

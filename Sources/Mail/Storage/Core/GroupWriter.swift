@@ -61,6 +61,8 @@ final class GroupWriter: Sendable {
     private let logger: Logger
     private let subscribers: Subscribers
     private let bodies: BodyFiles
+    private let commits: CommitCount
+    private let readers: Readers
     private let queue = Monitor(Queue())
     private let thread = Lock<NamedThread?>(nil)
 
@@ -70,13 +72,17 @@ final class GroupWriter: Sendable {
         clock: Clock,
         logger: Logger,
         subscribers: Subscribers,
-        bodies: BodyFiles
+        bodies: BodyFiles,
+        commits: CommitCount,
+        readers: Readers
     ) throws {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
         self.subscribers = subscribers
         self.bodies = bodies
+        self.commits = commits
+        self.readers = readers
         let thread = NamedThread("store-write") { [self] in run() }
         self.thread.withLock { $0 = thread }
         do {
@@ -201,7 +207,7 @@ final class GroupWriter: Sendable {
             case .reopen: connection = reopen()
             case .stop:
                 if let anchor { withExtendedLifetime(anchor) {} }
-                if let connection { _ = try? connection.checkpoint(.truncate) }
+                if let connection { _ = try? checkpoint(.truncate, connection) }
                 queue.broadcast { $0.state = .closed }
                 return
             }
@@ -264,6 +270,7 @@ final class GroupWriter: Sendable {
     private func reopen() -> SQLiteConnection? {
         do {
             let connection = try open(checking: true)
+            commits.advance()
             if let missing = try bodies.missing(of: connection) {
                 throw StoreError.corrupt("the file of body \(missing) is missing or cut")
             }
@@ -327,6 +334,7 @@ final class GroupWriter: Sendable {
             try configuration.commitFault?()
             let start = clock.monotonic()
             try connection.run("COMMIT")
+            commits.advance()
             count(acknowledgements.count, since: start)
         } catch {
             failure = Self.failure(of: error)
@@ -401,12 +409,19 @@ final class GroupWriter: Sendable {
     /// That is not a full disk: what was acknowledged is in the log, which may have room where the database has none.
     private func checkpoint(_ connection: SQLiteConnection) -> StoreError? {
         do {
-            _ = try connection.checkpoint(.passive)
+            try checkpoint(.passive, connection)
             return nil
         } catch {
             let failure = Self.failure(of: error)
             return failure == .diskFull ? nil : failure
         }
+    }
+
+    private func checkpoint(_ mode: SQLiteConnection.CheckpointMode, _ connection: SQLiteConnection) throws {
+        readers.endSnapshots()
+        // Those opened meanwhile refer to the log, which could not start anew as long as they are kept.
+        defer { readers.endSnapshots() }
+        _ = try connection.checkpoint(mode)
     }
 
     /// Runs one write in its savepoint.

@@ -49,12 +49,16 @@ package final class Store: Sendable {
         try Files.syncDirectory(configuration.directory)
         try Files.syncName(in: Files.parent(of: configuration.directory))
         let subscribers = Subscribers()
+        let commits = CommitCount()
+        let readers = Readers(configuration, clock: clock, commits: commits)
         let writer = try GroupWriter(
             configuration,
             clock: clock,
             logger: logger,
             subscribers: subscribers,
-            bodies: bodies
+            bodies: bodies,
+            commits: commits,
+            readers: readers
         )
         bodies.onFailure { [weak writer] in writer?.fail($0) }
         return Store(
@@ -65,6 +69,7 @@ package final class Store: Sendable {
             bodies: bodies,
             quarantine: quarantine,
             writer: writer,
+            readers: readers,
             subscribers: subscribers
         )
     }
@@ -77,6 +82,7 @@ package final class Store: Sendable {
         bodies: BodyFiles,
         quarantine: QuarantineSlots,
         writer: GroupWriter,
+        readers: Readers,
         subscribers: Subscribers
     ) {
         self.configuration = configuration
@@ -87,8 +93,8 @@ package final class Store: Sendable {
         self.quarantine = quarantine
         blocking = BlockingPool(name: "store-body", threads: configuration.bodyThreads)
         self.writer = writer
+        self.readers = readers
         self.subscribers = subscribers
-        readers = Readers(configuration, clock: clock)
     }
 
     deinit {
