@@ -228,12 +228,15 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Forgets the member and its descriptor, which the caller may then close.
-    func deregister(_ member: LoopMember, _ descriptor: Int32) {
+    ///
+    /// With `isClosed` he closes it at once, and epoll forgets it by itself. Should a child process hold it a moment longer, its
+    /// events are those of an earlier generation.
+    func deregister(_ member: LoopMember, _ descriptor: Int32, isClosed: Bool = false) {
         precondition(isCurrent)
         guard Int(descriptor) < slots.count, slots[Int(descriptor)].member === member else { return }
         slots[Int(descriptor)].generation &+= 1
         slots[Int(descriptor)].member = nil
-        epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+        if !isClosed { epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) }
     }
 
     private func data(_ descriptor: Int32) -> UInt64 {

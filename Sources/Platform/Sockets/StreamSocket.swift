@@ -177,8 +177,16 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
         }
     }
 
+    /// Whether the kernel has said that there is input, and nobody has found the end of it.
+    package var hasInput: Bool { isReadReady }
+
     /// Somebody else read from the descriptor until it would have blocked.
     package func noteNothingToRead() { isReadReady = false }
+
+    /// Somebody took less from the descriptor than there was room for, and so emptied it: what comes later brings an event.
+    ///
+    /// Behind a hang-up none would come.
+    package func noteShortRead() { if !hasPeerClosed { isReadReady = false } }
 
     /// Somebody else wrote to the descriptor until it would have blocked.
     package func noteNoRoomToWrite() { isWriteReady = false }
@@ -199,8 +207,7 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
         while true {
             let count = recv(descriptor, memory.baseAddress, memory.count, 0)
             if count > 0 {
-                // A short read has emptied the socket: what comes later brings an event. Behind a hang-up none would come.
-                if count < memory.count, !hasPeerClosed { isReadReady = false }
+                if count < memory.count { noteShortRead() }
                 return count
             }
             if count == 0 {
@@ -260,7 +267,7 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
         fail(.closed)
         loop.wheel.remove(self)
         deadline = .max
-        loop.deregister(self, descriptor)
+        loop.deregister(self, descriptor, isClosed: true)
         Glibc.close(descriptor)
         descriptor = -1
     }

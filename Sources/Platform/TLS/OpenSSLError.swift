@@ -5,7 +5,10 @@ internal import Sockets
 
 /// OpenSSL's error queue, which is one per thread and so shared by all connections of a loop: emptied before each call.
 enum OpenSSLError {
-    static func clear() { ERR_clear_error() }
+    static func clear() {
+        // Nearly always it is empty, and to see that costs less.
+        if ERR_peek_error() != 0 { ERR_clear_error() }
+    }
 
     /// The reason of the first error queued, in OpenSSL's words; empties the queue.
     static func takeReason(or other: String) -> String {

@@ -71,14 +71,14 @@ extension HTTPExchange {
         keepsAlive = false
         isBodyRead = true
         try await respond(problem)
-        try await end()
+        try await end(lingering: true)
         return .closed
     }
 
-    /// Sends what is left and closes so that the last answer is not lost to a reset.
-    private func end() async throws(IOError) {
+    /// Sends what is left and closes, where need be `lingering`, so that the last answer is not lost to a reset.
+    private func end(lingering: Bool) async throws(IOError) {
         try await flush()
-        await connection.closeLingering()
+        if lingering { await connection.closeLingering() } else { connection.close() }
     }
 
     private func beginRequest() {
@@ -124,9 +124,12 @@ extension HTTPExchange {
         let canGoOn = isBodyRead ? keepsAlive : try await drainBody()
         if isWatched { connection.onInterruption(nil) }
         if server.measures { report(started) }
-        if !canGoOn { try await end() }
+        if !canGoOn { try await end(lingering: mayComeMore) }
         return canGoOn
     }
+
+    /// A client that asked for the end itself sends nothing more.
+    private var mayComeMore: Bool { outline.keepsAlive || !isBodyRead || !input.isEmpty || connection.hasInput }
 
     private func respond(toFailure error: any Error) async throws(IOError) {
         let problem = error as? HTTPProblem

@@ -68,6 +68,9 @@ package final class Connection {
 
     // MARK: Reading
 
+    /// Whether something has come, on the wire, that nobody has read.
+    package var hasInput: Bool { socket.hasInput }
+
     /// Returns when ``read(into:)`` will give octets, the end of the stream, or an error, without waiting.
     package func readable() async throws(IOError) {
         guard let tls else { return try await socket.readable() }
