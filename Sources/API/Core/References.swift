@@ -18,6 +18,14 @@ struct AccountReference: Sendable {
         }
         return account
     }
+
+    /// As ``resolve(in:for:)``, where only the account's key is wanted.
+    func key(in view: some StoreView, for caller: Caller) throws -> AccountKey {
+        guard let text, let account = try view.accounts.identify(text), caller.mayTouch(account.id) else {
+            throw APIProblem.notFound("account")
+        }
+        return account.key
+    }
 }
 
 /// How a path, a parameter or a member names a folder: by id or role.
@@ -37,6 +45,14 @@ struct FolderReference: Sendable {
     /// The folder, or 404.
     func resolve(in view: some StoreView, of account: AccountRow) throws -> FolderRow {
         guard let folder = try find(in: view, of: account) else { throw APIProblem.notFound("folder") }
+        return folder
+    }
+
+    /// As ``resolve(in:of:)``, where only the folder's key is wanted.
+    func key(in view: some StoreView, of account: AccountKey) throws -> FolderKey {
+        guard let text, let folder = try view.folders.identify(text, in: account) else {
+            throw APIProblem.notFound("folder")
+        }
         return folder
     }
 
@@ -74,12 +90,12 @@ enum MessageReference: Sendable {
     }
 
     /// The id of the message; 404 where there is none.
-    func resolve(in view: some StoreView, of account: AccountRow) throws -> PlacementID {
+    func resolve(in view: some StoreView, of account: AccountKey) throws -> PlacementID {
         switch self {
         case .id(let id): return id
         case .latest:
-            let inbox = try view.folders.find(.inbox, in: account.key)
-            guard let inbox, let message = try view.messages.latest(in: account.key, folder: inbox.key) else {
+            let inbox = try view.folders.find(.inbox, in: account)
+            guard let inbox, let message = try view.messages.latest(in: account, folder: inbox.key) else {
                 throw APIProblem.notFound("message")
             }
             return message.id
@@ -89,7 +105,7 @@ enum MessageReference: Sendable {
 
     /// The row of the message; 404 where there is none.
     func row(in view: some StoreView, of account: AccountRow) throws -> MessageRow {
-        guard let row = try view.messages.find(try resolve(in: view, of: account), in: account.key) else {
+        guard let row = try view.messages.find(try resolve(in: view, of: account.key), in: account.key) else {
             throw APIProblem.notFound("message")
         }
         return row

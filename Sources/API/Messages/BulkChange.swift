@@ -61,9 +61,9 @@ struct BulkChange: Sendable {
         let (account, caller, listing) = (account, caller, listing)
         if listing.needsSearch { return try await searchedKeys(api) }
         let keys = try await api.store.read { snapshot in
-            let account = try account.resolve(in: snapshot, for: caller)
+            let account = try account.key(in: snapshot, for: caller)
             let filter = try listing.filter(in: snapshot, of: account)
-            return try snapshot.messages.rows(matching: filter, in: account.key, limit: Self.limit + 1).map(\.key)
+            return try snapshot.messages.rows(matching: filter, in: account, limit: Self.limit + 1).map(\.key)
         }
         return (Array(keys.prefix(Self.limit)), keys.count > Self.limit)
     }
@@ -71,8 +71,8 @@ struct BulkChange: Sendable {
     private func searchedKeys(_ api: API) async throws -> (keys: [MessageKey], hasMore: Bool) {
         let (account, caller, listing) = (account, caller, listing)
         let (key, folder) = try await api.store.read { snapshot in
-            let account = try account.resolve(in: snapshot, for: caller)
-            return (account.key, try listing.filter(in: snapshot, of: account).folder)
+            let account = try account.key(in: snapshot, for: caller)
+            return (account, try listing.filter(in: snapshot, of: account).folder)
         }
         var keys: [MessageKey] = []
         var cursor: SearchCursor?

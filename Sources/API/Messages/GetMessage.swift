@@ -69,12 +69,12 @@ enum GetMessage {
     private static func find(_ call: Call, _ fields: MessageFields) async throws -> Found {
         let (account, message, caller, store) = (call.account, call.message, call.caller, call.store)
         return try await store.read { snapshot in
-            let account = try account.resolve(in: snapshot, for: caller)
+            let account = try account.key(in: snapshot, for: caller)
             let id = try message.resolve(in: snapshot, of: account)
             var writer = JSONWriter(capacity: 4096)
-            let stored = try snapshot.messages.get(id, in: account.key) { message in
+            let stored = try snapshot.messages.get(id, in: account) { message in
                 writer.beginObject()
-                try MessageJSON.writeMembers(message, fields, to: &writer)
+                MessageJSON.writeStored(message.shown, fields, all: .list, to: &writer)
                 MessageJSON.writeStored(message.detail, fields, all: .detail, to: &writer)
                 return try StoredMessage(message)
             }

@@ -25,7 +25,7 @@ enum ListMessages {
         do {
             try query.finish()
         } catch {
-            _ = try await call.store.read { try account.resolve(in: $0, for: caller).key }
+            _ = try await call.store.read { try account.key(in: $0, for: caller) }
             throw error
         }
         let request = Request(
@@ -45,15 +45,15 @@ enum ListMessages {
     /// From the columns: one walk over an index, copied as it goes.
     private static func list(_ request: Request, _ store: Store) async throws -> ByteBuffer {
         try await store.read { snapshot in
-            let account = try request.account.resolve(in: snapshot, for: request.caller)
+            let account = try request.account.key(in: snapshot, for: request.caller)
             let filter = try request.listing.filter(in: snapshot, of: account)
             let cursor = request.page.cursor.flatMap { MessageCursor($0.span) }
             var writer = writer(request.page)
             writer.beginObject()
             writer.key("items")
             writer.beginArray()
-            let next = try snapshot.messages.list(filter, in: account.key, after: cursor, limit: request.page.limit) {
-                try MessageJSON.write($0, request.fields, to: &writer)
+            let next = try snapshot.messages.list(filter, in: account, after: cursor, limit: request.page.limit) {
+                MessageJSON.write($0, request.fields, to: &writer)
             }
             writer.endArray()
             writer.key("next")
@@ -66,8 +66,8 @@ enum ListMessages {
     /// By the search index, and then from the columns.
     private static func search(_ request: Request, _ api: API) async throws -> ByteBuffer {
         let (account, folder) = try await api.store.read { snapshot in
-            let account = try request.account.resolve(in: snapshot, for: request.caller)
-            return (account.key, try request.listing.filter(in: snapshot, of: account).folder)
+            let account = try request.account.key(in: snapshot, for: request.caller)
+            return (account, try request.listing.filter(in: snapshot, of: account).folder)
         }
         let found = try await api.search.page(
             request.listing.query,
@@ -83,7 +83,7 @@ enum ListMessages {
             writer.beginObject()
             writer.key("items")
             writer.beginArray()
-            try snapshot.messages.list(keys, in: account) { try MessageJSON.write($0, request.fields, to: &writer) }
+            try snapshot.messages.list(keys, in: account) { MessageJSON.write($0, request.fields, to: &writer) }
             writer.endArray()
             writer.key("next")
             writer.string(next)

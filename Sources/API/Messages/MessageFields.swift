@@ -9,8 +9,8 @@ struct MessageFields: OptionSet, Hashable, Sendable {
 
     /// The names, in the order in which the members are written.
     ///
-    /// Those from `messageId` to `hasAttachments` come from the stored summary, those from `headers` to `defects` from
-    /// the stored detail.
+    /// Those from `id` to `hasAttachments` come from what the store has ready for lists, those from `headers` to `defects`
+    /// from the stored detail.
     static let names: [StaticString] = [
         "id", "folderId", "uid", "modseq", "threadId", "contentId", "flags", "internalDate", "savedAt", "size",
         "messageId", "subject", "from", "sender", "replyTo", "to", "cc", "bcc", "date", "inReplyTo", "references",
@@ -19,18 +19,8 @@ struct MessageFields: OptionSet, Hashable, Sendable {
         "text", "html", "textTruncated", "quarantined",
     ]
 
-    static let id = Self(rawValue: 1 << 0)
-    static let folderID = Self(rawValue: 1 << 1)
-    static let uid = Self(rawValue: 1 << 2)
-    static let modseq = Self(rawValue: 1 << 3)
-    static let threadID = Self(rawValue: 1 << 4)
-    static let contentID = Self(rawValue: 1 << 5)
-    static let flags = Self(rawValue: 1 << 6)
-    static let internalDate = Self(rawValue: 1 << 7)
-    static let savedAt = Self(rawValue: 1 << 8)
-    static let size = Self(rawValue: 1 << 9)
-    /// `messageId` … `hasAttachments`.
-    static let summary = Self(rawValue: (1 << 23) - (1 << 10))
+    /// `id` … `hasAttachments`: what a list shows where nothing is asked.
+    static let list = Self(rawValue: (1 << 23) - 1)
     /// `headers` … `defects`.
     static let detail = Self(rawValue: (1 << 27) - (1 << 23))
     static let text = Self(rawValue: 1 << 27)
@@ -40,8 +30,6 @@ struct MessageFields: OptionSet, Hashable, Sendable {
 
     /// What takes the octets of the message.
     static let content: Self = [.text, .html, .textTruncated]
-    /// What a list shows where nothing is asked.
-    static let list = Self(rawValue: (1 << 23) - 1)
     static let all = Self(rawValue: (1 << 31) - 1)
 
     /// The member of that name.

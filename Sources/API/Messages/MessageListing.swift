@@ -83,13 +83,13 @@ struct MessageListing: Sendable {
     /// The folder asked for; nil where none or `all` is.
     ///
     /// 404 where there is none of that name.
-    private func folder(in view: some StoreView, of account: AccountRow) throws -> FolderKey? {
+    private func folder(in view: some StoreView, of account: AccountKey) throws -> FolderKey? {
         guard let folder, !folder.span.equals("all") else { return nil }
-        return try FolderReference(folder).resolve(in: view, of: account).key
+        return try FolderReference(folder).key(in: view, of: account)
     }
 
     /// The filter of the columns, for the account's folders as they are now.
-    func filter(in view: some StoreView, of account: AccountRow) throws -> MessageFilter {
+    func filter(in view: some StoreView, of account: AccountKey) throws -> MessageFilter {
         var filter = filter
         filter.folder = try folder(in: view, of: account)
         return filter

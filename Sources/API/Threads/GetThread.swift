@@ -42,7 +42,7 @@ enum GetThread {
         writer.string { id.append(to: &$0) }
         writer.key("messages")
         writer.beginArray()
-        try snapshot.messages.list(keys, in: account) { try MessageJSON.write($0, .list, to: &writer) }
+        try snapshot.messages.list(keys, in: account) { MessageJSON.write($0, .list, to: &writer) }
         writer.endArray()
         writer.endObject()
         return writer.finish()

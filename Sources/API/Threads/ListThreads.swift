@@ -42,11 +42,11 @@ enum ListThreads {
         var filter = MessageFilter()
         filter.thread = thread.key
         _ = try snapshot.messages.list(filter, in: account, limit: 1) { message in
-            let summary = message.summary
+            let shown = message.shown
             var members = JSONMembers()
-            while let member = members.next(of: summary) {
-                guard summary.extracting(member.name).equals("subject") else { continue }
-                subject = summary.extracting(member.name.upperBound + 2..<member.whole.upperBound).array()
+            while let member = members.next(of: shown) {
+                guard shown.extracting(member.name).equals("subject") else { continue }
+                subject = shown.extracting(member.name.upperBound + 2..<member.whole.upperBound).array()
             }
         }
         return subject

@@ -44,7 +44,7 @@ package struct WebhookBodies: WebhookBodyWriter {
         if let account = try snapshot.accounts.get(account) {
             isThere =
                 try snapshot.messages.get(message, in: account.key) { message in
-                    try MessageJSON.write(message, .list, to: &writer)
+                    MessageJSON.write(message, .list, to: &writer)
                     return true
                 } ?? false
         }

@@ -32,6 +32,24 @@ extension Accounts {
         return try find(alias: reference)
     }
 
+    /// As ``find(_:)``, and nothing of it but what tells it from others.
+    package func identify(_ reference: String) throws -> (key: AccountKey, id: AccountID)? {
+        if let id = AccountID(reference) {
+            let sql: StaticString = "SELECT pk, id FROM accounts WHERE deleted IS NULL AND id = ?1"
+            if let found = try connection.first(sql, id, body: Self.identity) { return found }
+        }
+        if reference.utf8.contains(ASCII.at), let address = EmailAddress(reference) {
+            let sql: StaticString = "SELECT pk, id FROM accounts WHERE deleted IS NULL AND address_key = ?1"
+            return try connection.first(sql, address.accountKey, body: Self.identity)
+        }
+        let sql: StaticString = "SELECT pk, id FROM accounts WHERE deleted IS NULL AND alias = ?1"
+        return try connection.first(sql, reference, body: Self.identity)
+    }
+
+    private static func identity(_ row: consuming SQLiteRow) throws -> (key: AccountKey, id: AccountID) {
+        (row.key(0), try row.id(1))
+    }
+
     /// Accounts in the order in which they were made, those behind `after`.
     package func list(after: AccountKey? = nil, limit: Int) throws -> [AccountRow] {
         try connection.all(

@@ -21,6 +21,7 @@ enum Schema {
             try connection.execute("BEGIN IMMEDIATE")
             do {
                 try connection.execute(steps[step])
+                if steps[step] == addingShown { try ShownMembers.fill(connection) }
                 try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(step + 1)")
                 try connection.execute("COMMIT")
             } catch {
@@ -35,6 +36,9 @@ enum Schema {
         let findings = try connection.all("PRAGMA quick_check(1)") { $0.string(0) }
         guard findings == ["ok"] else { throw StoreError.corrupt(findings.first ?? "quick_check says nothing") }
     }
+
+    /// A column that SQL alone cannot fill: see ``ShownMembers``.
+    static let addingShown = "ALTER TABLE messages ADD COLUMN shown BLOB NOT NULL DEFAULT x''"
 
     /// Times are milliseconds since 1970.
     ///
@@ -248,5 +252,6 @@ enum Schema {
         CREATE INDEX recipients_due_by_account ON recipients (account, due) WHERE due IS NOT NULL;
         CREATE INDEX recipients_ending ON recipients (account) WHERE ending IS NOT NULL;
         """,
+        addingShown,
     ]
 }

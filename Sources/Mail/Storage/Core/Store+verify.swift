@@ -42,7 +42,7 @@ private struct StoreRule {
 
 enum StoreRules {
     static func findings(_ connection: SQLiteConnection) throws -> [StoreFinding] {
-        try all.flatMap { try $0.findings(connection) }
+        try all.flatMap { try $0.findings(connection) } + ShownMembers.findings(connection)
     }
 
     private static let all = [

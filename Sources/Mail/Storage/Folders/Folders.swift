@@ -38,6 +38,21 @@ extension Folders {
         return try find(role, in: account)
     }
 
+    /// As ``find(_:in:)``, and nothing of it but its key.
+    package func identify(_ reference: String, in account: AccountKey) throws -> FolderKey? {
+        if let id = FolderID(reference) {
+            return try connection.first("SELECT pk FROM folders WHERE account = ?1 AND id = ?2", account, id) {
+                $0.key(0)
+            }
+        }
+        guard let role = FolderRole(rawValue: reference) else { return nil }
+        return try connection.first(
+            "SELECT pk FROM folders WHERE account = ?1 AND role = ?2",
+            account,
+            role.rawValue
+        ) { $0.key(0) }
+    }
+
     /// All folders of the account, by name.
     package func list(of account: AccountKey) throws -> [FolderRow] {
         try connection.all(built: FolderRow.select + " WHERE account = ?1 ORDER BY name", [account]) {

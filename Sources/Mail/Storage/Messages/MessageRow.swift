@@ -41,61 +41,45 @@ package struct MessageRow: Hashable, Sendable {
     }
 }
 
-/// One placement of a message with its summary, lent: what a list is written from without making Strings.
+/// One placement of a message with what a list shows of it, lent: what a list is written from without making Strings.
 package struct MessageView: ~Copyable {
     private let row: SQLiteRow
 
     init(_ row: consuming SQLiteRow) { self.row = row }
 
-    /// What a list shows, and `more` columns; `folder` is an expression for the folder's id.
-    private static func columns(folder: String, more: String = "") -> String {
-        """
-        SELECT m.pk, m.id, \(folder), m.uid, m.modseq, c.thread_id, c.id, m.flags, m.keywords, m.internal_date, m.saved_at,
-            m.size, c.summary\(more) FROM messages m CROSS JOIN contents c ON c.pk = m.content
-        """
-    }
-    private static let folders = " CROSS JOIN folders f ON f.pk = m.folder"
+    private static let columns = "SELECT m.pk, m.internal_date, m.shown"
+    static let contents = " CROSS JOIN contents c ON c.pk = m.content"
 
-    static let select = columns(folder: "f.id") + folders
-    /// As ``select``, of the folder whose key is ?2: its id is looked up once and not with each row.
-    static let selectInFolder = columns(folder: "(SELECT id FROM folders WHERE pk = ?2)")
+    static let select = columns + " FROM messages m"
+    static let newestFirst = " ORDER BY m.internal_date DESC, m.pk DESC"
+    /// The first page of a folder, as most lists are.
+    static let newestInFolder = select + " WHERE +m.account = ?1 AND m.folder = ?2" + newestFirst + " LIMIT ?3"
     static let byKey = select + " WHERE m.account = ?1 AND m.pk = ?2"
     /// With everything read from the octets.
     static let wholeByID =
-        columns(folder: "f.id", more: ", c.detail, c.layout, m.trace, c.body, c.is_quarantined") + folders
-        + " WHERE m.account = ?1 AND m.id = ?2"
-
-    package var key: MessageKey { row.key(0) }
-    package var id: PlacementID { get throws { try row.id(1) } }
-    package var folder: FolderID { get throws { try row.id(2) } }
-    package var uid: UInt32 { get throws { try row.uid(3) } }
-    package var modseq: UInt64 { UInt64(bitPattern: row.int64(4)) }
-    package var thread: ThreadID { get throws { try row.id(5) } }
-    package var content: ContentID { get throws { try row.id(6) } }
-    package var systemFlags: SystemFlags { SystemFlags(stored: row.int64(7)) }
-    /// The keywords, in their order, with a space between any two.
-    package var keywords: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(8) } }
-    package var internalDate: Timestamp { Timestamp(milliseconds: row.int64(9)) }
-    package var savedAt: Timestamp { Timestamp(milliseconds: row.int64(10)) }
-    /// Octets, without the trace.
-    package var size: Int64 { row.int64(11) }
-    /// What ``NewContent/summary`` holds.
-    package var summary: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(12) } }
+        columns + ", m.id, m.modseq, c.id, c.detail, c.layout, m.trace, c.body, c.is_quarantined FROM messages m"
+        + contents + " WHERE m.account = ?1 AND m.id = ?2"
 
     /// The place of this message in a list, newest first.
-    package var cursor: MessageCursor { MessageCursor(internalDate: row.int64(9), key: row.int64(0)) }
+    package var cursor: MessageCursor { MessageCursor(internalDate: row.int64(1), key: row.int64(0)) }
+    /// Members of a JSON object without its braces: `id`, `folderId`, `uid`, `modseq`, `threadId`, `contentId`, `flags`,
+    /// `internalDate`, `savedAt`, `size`, and what ``NewContent/summary`` holds.
+    package var shown: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(2) } }
 
-    // What ``Messages/get(_:in:_:)`` gives besides; empty in a list.
+    // What ``Messages/get(_:in:_:)`` gives besides; in a list there are none of these.
 
+    package var id: PlacementID { get throws { try row.id(3) } }
+    package var modseq: UInt64 { UInt64(bitPattern: row.int64(4)) }
+    package var content: ContentID { get throws { try row.id(5) } }
     /// What ``NewContent/detail`` holds.
-    package var detail: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(13) } }
+    package var detail: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(6) } }
     /// What ``NewContent/layout`` holds.
-    package var layout: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(14) } }
+    package var layout: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(7) } }
     /// What delivery put in front of this placement's octets.
-    package var trace: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(15) } }
+    package var trace: Span<UInt8> { @_lifetime(borrow self) get { row.bytes(8) } }
     /// The number of the row with its octets, for ``StoreView/openBody(_:files:)``; nil where they are at the server.
-    package var body: Int64? { row.optionalInt64(16) }
-    package var isQuarantined: Bool { row.bool(17) }
+    package var body: Int64? { row.optionalInt64(9) }
+    package var isQuarantined: Bool { row.bool(10) }
 }
 
 /// A place in a list of messages, newest first, that stays right while mail comes and goes.

@@ -58,18 +58,11 @@ extension Messages {
         limit: Int,
         _ body: (borrowing MessageView) throws -> Void
     ) throws -> MessageCursor? {
-        let (conditions, parameters) = filter.conditions(in: account, after: cursor)
-        let select = filter.folder == nil ? MessageView.select : MessageView.selectInFolder
+        let (sql, parameters) = Self.page(filter, in: account, after: cursor, limit: limit + 1)
         var last: MessageCursor?
         var count = 0
         var hasMore = false
-        try connection.forEach(
-            built: """
-                \(select) WHERE \(conditions) ORDER BY m.internal_date DESC, m.pk DESC
-                LIMIT ?\(parameters.count + 1)
-                """,
-            parameters + [limit + 1]
-        ) { row in
+        try connection.forEach(built: sql, parameters) { row in
             let message = MessageView(row)
             guard count < limit else {
                 hasMore = true
@@ -81,6 +74,24 @@ extension Messages {
             return true
         }
         return hasMore ? last : nil
+    }
+
+    /// The statement of a page, and its parameters.
+    private static func page(
+        _ filter: MessageFilter,
+        in account: AccountKey,
+        after cursor: MessageCursor?,
+        limit: Int
+    ) -> (sql: String, parameters: [any SQLiteBindable]) {
+        if cursor == nil, let folder = filter.folder, filter == MessageFilter(folder: folder) {
+            return (MessageView.newestInFolder, [account, folder, limit])
+        }
+        let (conditions, parameters) = filter.conditions(in: account, after: cursor)
+        let contents = filter.hasAttachments == nil ? "" : MessageView.contents
+        return (
+            "\(MessageView.select)\(contents) WHERE \(conditions)\(MessageView.newestFirst) LIMIT ?\(parameters.count + 1)",
+            parameters + [limit]
+        )
     }
 
     /// Lends the messages of these keys that there are, in the order of the keys.
@@ -102,7 +113,7 @@ extension Messages {
         limit: Int
     ) throws -> [MessageRow] {
         let (conditions, parameters) = filter.conditions(in: account, after: cursor)
-        let contents = filter.hasAttachments == nil ? "" : " CROSS JOIN contents c ON c.pk = m.content"
+        let contents = filter.hasAttachments == nil ? "" : MessageView.contents
         return try connection.all(
             built: """
                 \(MessageRow.select)\(contents) WHERE \(conditions) ORDER BY m.internal_date DESC, m.pk DESC
@@ -115,7 +126,7 @@ extension Messages {
     /// How many messages match: reads as many index entries, so not for a folder's own totals.
     package func count(_ filter: MessageFilter, in account: AccountKey) throws -> Int {
         let (conditions, parameters) = filter.conditions(in: account, after: nil)
-        let contents = filter.hasAttachments == nil ? "" : " CROSS JOIN contents c ON c.pk = m.content"
+        let contents = filter.hasAttachments == nil ? "" : MessageView.contents
         return try connection.first(
             built: "SELECT count(*) FROM messages m\(contents) WHERE \(conditions)",
             parameters

@@ -93,6 +93,7 @@ extension Messages where View == Transaction {
             flags.keywordText,
             modseq
         )
+        try ShownMembers.renew(old.key, connection)
         let unread = Int64(flags.unreadCount - old.flags.unreadCount)
         try countFolder(old.folder, of: old.account, total: 0, unread: unread, modseq: modseq)
         if unread != 0 { try view.threads.count(old.thread, of: old.account, total: 0, unread: unread, date: nil) }
@@ -126,6 +127,7 @@ extension Messages where View == Transaction {
             place.uid,
             modseq
         )
+        try ShownMembers.renew(old.key, connection)
         let moved = try existing(old)
         let from = try folderID(old.folder, of: old.account)
         try view.events.append(.messageMoved, to: old.account) {
@@ -232,6 +234,7 @@ extension Messages where View == Transaction {
             new.trace
         )
         let key = MessageKey(connection.lastInsertRowID)
+        try ShownMembers.renew(key, connection)
         try view.threads.count(new.thread, of: account, total: 1, unread: unread, date: new.internalDate.milliseconds)
         let row = MessageRow(
             key: key,

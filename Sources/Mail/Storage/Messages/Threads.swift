@@ -146,6 +146,11 @@ extension Threads where View == Transaction {
             )
             try view.touch(folder, of: account)
         }
+        let moved: [MessageKey] = try connection.all(
+            "SELECT pk FROM messages WHERE +account = ?1 AND thread = ?2",
+            account,
+            other
+        ) { $0.key(0) }
         try connection.run(
             "UPDATE messages SET thread = ?3, modseq = ?4 WHERE +account = ?1 AND thread = ?2",
             account,
@@ -160,6 +165,7 @@ extension Threads where View == Transaction {
             thread,
             ids.kept
         )
+        for message in moved { try ShownMembers.renew(message, connection) }
         try connection.run(
             "UPDATE thread_links SET thread = ?3 WHERE +account = ?1 AND thread = ?2",
             account,

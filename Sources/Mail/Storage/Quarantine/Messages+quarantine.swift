@@ -76,6 +76,7 @@ extension Messages where View == Transaction {
             thread,
             modseq
         )
+        try ShownMembers.renew(message.key, connection)
         let unread = Int64(message.flags.unreadCount)
         try view.threads.count(message.thread, of: account, total: -1, unread: -unread, date: nil)
         try view.threads.recomputeDate(message.thread, of: account)

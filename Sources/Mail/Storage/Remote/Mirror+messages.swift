@@ -155,9 +155,11 @@ extension Mirror where View == Transaction {
             view.now.milliseconds
         )
         // Some servers say another size than they send.
-        guard known.size != read.size else { return }
-        let count = try connection.run("UPDATE messages SET size = ?2 WHERE content = ?1", content, read.size)
-        try view.withCounters(of: account) { try $0.use(Int64(count) * (read.size - known.size)) }
+        if known.size != read.size {
+            let count = try connection.run("UPDATE messages SET size = ?2 WHERE content = ?1", content, read.size)
+            try view.withCounters(of: account) { try $0.use(Int64(count) * (read.size - known.size)) }
+        }
+        try ShownMembers.renew(allOf: content, connection)
     }
 
     /// Gives up lent octets, the first fetched first, at most `limit` messages, until no more than so many are kept.

@@ -60,6 +60,31 @@ import Testing
         #expect(try copy.first("SELECT count(*) FROM accounts") { $0.int(0) } == 1)
     }
 
+    /// Before there was `messages.shown`, what lists show was put together from the rows each time.
+    @Test func messagesOfAnEarlierStoreGetWhatListsShow() async throws {
+        let directory = try TemporaryDirectory()
+        let path = StoreConfiguration(directory: directory.path).databasePath
+        var shown: [[UInt8]] = []
+        do {
+            let test = try TestStore(directory)
+            let inbox = try await test.folder(.inbox, of: try await test.account())
+            for number in 0..<3 { try await test.deliver("number \(number)", to: inbox, date: Int64(number)) }
+            shown = try await test.shown(in: inbox)
+        }
+        try #require(shown.count == 3)
+        do {
+            let connection = try SQLiteConnection(path, .readWrite)
+            let step = try #require(Schema.steps.firstIndex(of: Schema.addingShown))
+            try connection.execute("ALTER TABLE messages DROP COLUMN shown; PRAGMA user_version = \(step)")
+            try Schema.bringUpToDate(connection, steps: Array(Schema.steps.prefix(step + 1)))
+            try connection.execute("PRAGMA user_version = \(Schema.version)")
+        }
+        let test = try TestStore(directory)
+        let ann = try #require(try await test.store.read { try $0.accounts.find(alias: "ann") })
+        #expect(try await test.shown(in: try await test.folder(.inbox, of: ann)) == shown)
+        try await test.expectSound()
+    }
+
     @Test func aLaterStoreIsRefused() throws {
         let directory = try TemporaryDirectory()
         do { _ = try TestStore(directory) }

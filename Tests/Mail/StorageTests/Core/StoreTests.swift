@@ -221,7 +221,7 @@ import Wire
     }
 
     @Test func aFullDiskRefusesAndRecoversByItself() async throws {
-        let test = try TestStore { $0.maximumDatabaseOctets = 500_000 }
+        let test = try TestStore { $0.maximumDatabaseOctets = 700_000 }
         let account = try await test.account()
         let inbox = try await test.folder(.inbox, of: account)
         var kept = 0

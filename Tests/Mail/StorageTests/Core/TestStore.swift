@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
 import Logging
 import MailTypes
 import Runtime
@@ -86,6 +87,16 @@ final class TestStore: Sendable {
         }
     }
 
+    /// What a list shows of the folder's messages, newest first.
+    func shown(in folder: FolderRow) async throws -> [[UInt8]] {
+        try await store.read { snapshot in
+            var shown: [[UInt8]] = []
+            let filter = MessageFilter(folder: folder.key)
+            _ = try snapshot.messages.list(filter, in: folder.account, limit: 100) { shown.append($0.shown.array()) }
+            return shown
+        }
+    }
+
     func current(_ folder: FolderRow) async throws -> FolderRow {
         try #require(try await store.read { try $0.folders.get(folder.key, in: folder.account) })
     }
@@ -121,4 +132,20 @@ final class TestStore: Sendable {
         let findings = try await store.verify()
         #expect(findings.isEmpty, sourceLocation: location)
     }
+}
+
+extension MessageView {
+    /// The JSON of a member among what lists show; empty where there is none of that name.
+    borrowing func member(_ name: StaticString) -> String {
+        let shown = shown
+        var members = JSONMembers()
+        while let member = members.next(of: shown) {
+            guard shown.extracting(member.name).equals(name) else { continue }
+            return shown.extracting(member.name.upperBound + 2..<member.whole.upperBound).repairedUTF8String()
+        }
+        return ""
+    }
+
+    /// A string among what lists show, its escapes as they are.
+    borrowing func text(_ name: StaticString) -> String { String(member(name).dropFirst().dropLast()) }
 }

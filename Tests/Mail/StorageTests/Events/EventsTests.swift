@@ -65,7 +65,7 @@ import Wire
         let first = try await test.deliver("a", to: inbox, flags: MessageFlags([.seen], keywords: ["x"]), date: 1000)
         let copy = try await test.store.write { try $0.messages.copy(first, to: inbox) }
         let shown = try await test.store.read { snapshot in
-            try snapshot.messages.get(first.id, in: account.key) { ("\(try $0.thread)", "\(try $0.content)") }
+            try snapshot.messages.get(first.id, in: account.key) { ($0.text("threadId"), "\(try $0.content)") }
         }
         let (thread, content) = try #require(shown)
         let events = try await test.events(of: account, after: start)

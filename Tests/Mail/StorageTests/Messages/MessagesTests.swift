@@ -177,7 +177,7 @@ import Wire
                     in: account.key,
                     after: cursor,
                     limit: 7
-                ) { uids.append(try $0.uid) }
+                ) { uids.append(UInt32($0.member("uid")) ?? 0) }
                 return (uids, next)
             }
         }
@@ -232,7 +232,7 @@ import Wire
             let (found, rows, count) = try await store.read { snapshot in
                 var found = ""
                 _ = try snapshot.messages.list(wanted, in: account.key, limit: 10) {
-                    found += $0.summary.repairedUTF8String().dropFirst(11).prefix(1)
+                    found += $0.text("subject").prefix(1)
                 }
                 return (
                     found, try snapshot.messages.rows(matching: wanted, in: account.key, limit: 10).count,

@@ -86,7 +86,7 @@ import Wire
         let changed = try #require(try await test.current(second))
         #expect(changed.thread == link.thread)
         let ids = try await store.read { snapshot in
-            try [second, link].map { try snapshot.messages.get($0.id, in: account.key) { try $0.thread } }
+            try [second, link].map { try snapshot.messages.get($0.id, in: account.key) { $0.text("threadId") } }
         }
         #expect(ids[0] != nil)
         #expect(ids[0] == ids[1])
