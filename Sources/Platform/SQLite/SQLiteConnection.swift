@@ -234,7 +234,8 @@ public final class SQLiteConnection {
         var pages: Int32 = 0
         var copied: Int32 = 0
         let how = mode == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE
-        try check(sqlite3_wal_checkpoint_v2(handle, nil, how, &pages, &copied))
+        // Not of what is attached besides: that is for its own writer.
+        try check(sqlite3_wal_checkpoint_v2(handle, "main", how, &pages, &copied))
         return (Int(pages), Int(copied))
     }
 }
