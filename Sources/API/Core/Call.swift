@@ -71,6 +71,7 @@ struct Call {
 
     // MARK: Answers
 
+    @inline(__always)
     func respond(
         _ status: HTTPStatus = .ok,
         json body: consuming ByteBuffer,
@@ -82,6 +83,7 @@ struct Call {
         )
     }
 
+    @inline(__always)
     func respond(
         _ status: HTTPStatus = .ok,
         fields: HTTPFields = HTTPFields(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
-internal import Glibc
+public import Glibc
 
 /// A thread of the kernel's, for work that blocks.
 ///
@@ -59,7 +59,7 @@ public final class NamedThread: @unchecked Sendable {
 /// One value per thread, made when a thread first asks for it and released when that thread ends.
 public final class ThreadLocal<Value: AnyObject>: @unchecked Sendable {
     // Sound: pthread keys are safe to share; each slot is seen by its own thread only.
-    private var key = pthread_key_t()
+    @usableFromInline var key: UInt32 = 0
 
     public init() {
         let status = pthread_key_create(&key) { value in
@@ -73,7 +73,10 @@ public final class ThreadLocal<Value: AnyObject>: @unchecked Sendable {
 
     /// This thread's value, if it has one; setting it releases the one before.
     public var value: Value? {
-        get { pthread_getspecific(key).map { Unmanaged<Value>.fromOpaque($0).takeUnretainedValue() } }
+        @inlinable get {
+            guard let pointer = pthread_getspecific(key) else { return nil }
+            return Unmanaged<Value>.fromOpaque(pointer).takeUnretainedValue()
+        }
         set {
             if let old = pthread_getspecific(key) { Unmanaged<Value>.fromOpaque(old).release() }
             pthread_setspecific(key, newValue.map { UnsafeRawPointer(Unmanaged.passRetained($0).toOpaque()) })

@@ -177,14 +177,8 @@ public struct RouteTree: Sendable {
     }
 
     private func literal(_ segment: Span<UInt8>, in node: Int) -> Int? {
-        for literal in nodes[node].literals where Self.areEqual(literal.segment.span, segment) { return literal.node }
+        for literal in nodes[node].literals where literal.segment.span.equals(segment) { return literal.node }
         return nil
-    }
-
-    private static func areEqual(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
-        guard a.count == b.count else { return false }
-        for index in a.indices where a[index] != b[index] { return false }
-        return true
     }
 }
 

@@ -260,6 +260,26 @@ extension Span where Element == UInt8 {
     /// The text; each ill-formed sequence becomes U+FFFD.
     public func repairedUTF8String() -> String { withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }
 
+    /// Whether the octets are the same.
+    @inlinable public func equals(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        return withUnsafeBytes { a in
+            other.withUnsafeBytes { b in
+                var index = 0
+                while a.count &- index >= 8 {
+                    let word = a.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    guard word == b.loadUnaligned(fromByteOffset: index, as: UInt64.self) else { return false }
+                    index &+= 8
+                }
+                while index < a.count {
+                    if a[index] != b[index] { return false }
+                    index &+= 1
+                }
+                return true
+            }
+        }
+    }
+
     /// Whether the octets are exactly those of `text`.
     @inlinable public func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }

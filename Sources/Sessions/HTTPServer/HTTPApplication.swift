@@ -17,7 +17,7 @@ package protocol HTTPApplication: Sendable {
 ///
 /// Calls must be short and
 /// should allocate nothing.
-package protocol HTTPObserver: Sendable {
+package protocol HTTPObserver: AnyObject, Sendable {
     /// - Parameters:
     ///   - route: the template that the application set on the exchange, or nil.
     ///   - received: octets of the body.

@@ -47,7 +47,7 @@ extension HTTPExchange {
                 guard try await serveRequest() else { return .closed }
                 parser.reset()
                 if !input.isEmpty { continue }
-                try await flush()
+                try await sendAll()
                 return .idle
             }
             try await flush()
@@ -61,6 +61,15 @@ extension HTTPExchange {
                 return try await refuse(.headerTimeout)
             }
         }
+    }
+
+    /// As ``flush()``; nearly always the kernel takes it all, and then nothing needs to be able to wait.
+    @inline(__always)
+    private func sendAll() async throws(IOError) {
+        guard !output.isEmpty else { return }
+        // The application may have taken longer than the deadline that was set: a new one lets the answer out.
+        connection.setDeadline(milliseconds: configuration.writeStallMilliseconds)
+        if try !connection.writeNow(&output) { try await flush() }
     }
 
     /// Answers a message whose head could not be read, and ends the connection.
@@ -219,6 +228,8 @@ extension HTTPExchange {
     private func checkHost() throws(HTTPProblem) {
         let head = parser.head.host
         let host = head.span
+        let last = loop.lastHost
+        if host.count > 0, host.equals(last.span) { return }
         var colon = host.count
         if host.count > 0, host[host.count - 1] != ASCII.closeBracket {
             while colon > 0, host[colon - 1] != ASCII.colon { colon -= 1 }
@@ -228,6 +239,7 @@ extension HTTPExchange {
         where ASCII.equalsIgnoringCase(host, own.span)
             || ASCII.equalsIgnoringCase(host.extracting(0..<colon), own.span)
         {
+            loop.lastHost = Array(head)
             return
         }
         throw .misdirected

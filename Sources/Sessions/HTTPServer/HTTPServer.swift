@@ -97,6 +97,8 @@ final class HTTPLoopState {
     private var exchanges: [HTTPExchange] = []
     private var date: [UInt8] = []
     private var dateEnd: UInt64 = 0
+    /// The `Host` that was found to be ours last: the next is nearly always the same.
+    var lastHost: [UInt8] = []
     private var requestID = [UInt8](repeating: 0x30, count: 32)
 
     init() {

@@ -160,6 +160,17 @@ package final class Connection {
         }
     }
 
+    /// Sends of `buffer` what can be sent without waiting; false where something is left of it.
+    package func writeNow(_ buffer: inout ByteBuffer) throws(IOError) -> Bool {
+        let count = try buffer.withUnsafeBytes { bytes throws(IOError) -> Int in
+            guard let tls else { return try socket.send(bytes) ?? 0 }
+            try socket.check()
+            return if case .octets(let count) = try tls.write(bytes) { count } else { 0 }
+        }
+        buffer.consume(count)
+        return buffer.isEmpty
+    }
+
     /// Sends both, one behind the other, in one system call where the kernel takes them so, and leaves them empty.
     package func write(_ head: inout ByteBuffer, _ body: inout ByteBuffer) async throws(IOError) {
         if tls == nil {

@@ -285,6 +285,18 @@ private let chunks = "Transfer-Encoding: chunked\r\n"
         }
     }
 
+    /// The time after which an idle connection gives up its task passes while the application works.
+    @Test func anAnswerMayTakeLongerThanAnIdleConnectionKeepsItsTask() async throws {
+        try await ServerFixture.run { server in
+            try await server.connect { client in
+                for (path, answer) in [("/", "hello"), ("/slow", "slow"), ("/", "hello")] {
+                    try await client.send(request("GET", path))
+                    #expect(try await client.read(until: "\r\n\r\n\(answer)").hasSuffix(answer))
+                }
+            }
+        }
+    }
+
     @Test func aConnectionThatRestedIsServedAgainUntilItsTimeIsUp() async throws {
         try await ServerFixture.run({ $0.idleMilliseconds = 500 }) { server in
             let answers = try await server.connect { client in

@@ -2,6 +2,7 @@
 
 import HTTP
 import HTTPServer
+import Sockets
 import Wire
 
 /// One path for each thing that an application can do with an exchange.
@@ -28,6 +29,9 @@ struct SampleApplication: HTTPApplication {
         case "/large":
             exchange.route = "/large"
             try await exchange.respond(HTTPResponse(.ok), body: ByteBuffer([UInt8](repeating: 0x61, count: 3_000_000)))
+        case "/slow":
+            try await EventLoop.current?.sleep(milliseconds: 250)
+            try await answer(exchange, "slow")
         case "/empty": try await exchange.respond(HTTPResponse(.noContent))
         case "/problem": throw HTTPProblem(.conflict, "conflict", "Somebody else was here.")
         case "/mishap": throw Mishap()
