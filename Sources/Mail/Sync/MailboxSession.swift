@@ -256,6 +256,13 @@ final class MailboxSession {
             var messages: [FetchedMessage] = []
             try await imap.fetch(uids, wanted) { told in
                 guard let uid = told.uid else { return }
+                guard told.size != nil else {
+                    // News of a message, between those that were asked for.
+                    if let index = messages.firstIndex(where: { $0.uid == uid }), let flags = told.flags {
+                        messages[index].flags = flags.flags
+                    }
+                    return
+                }
                 var message = FetchedMessage(uid: uid)
                 message.flags = told.flags?.flags ?? MessageFlags()
                 message.internalDate = told.internalDate?.timestamp
@@ -278,26 +285,66 @@ final class MailboxSession {
         piece: ([UInt8]) async throws -> Void
     ) async throws {
         try await enter(remote)
-        let isThere = try await asking { try await imap.stream(section, of: uid, begin: begin, piece: piece) }
+        let isThere = try await asking {
+            if try await imap.stream(section, of: uid, begin: begin, piece: piece) { return true }
+            try await imap.noop()
+            return try await imap.stream(section, of: uid, begin: begin, piece: piece)
+        }
         guard isThere else { throw RemoteError.gone }
     }
+
+    // A session may not have been told yet of messages that another one put there, and commands on them then do nothing and
+    // succeed: what the server does not name is tried again once it has said what is new (RFC 9051 §5.2).
 
     func store(_ uids: IMAPNumberSet, _ change: FlagChange, in remote: RemoteFolder) async throws {
         try await enter(remote)
         try await asking {
             switch change {
-            case .set(let flags): try await imap.store(uids, .replace, flags)
+            case .set(let flags): try await store(uids, .replace, flags)
             case .change(let add, let remove):
-                if add != MessageFlags() { try await imap.store(uids, .add, add) }
-                if remove != MessageFlags() { try await imap.store(uids, .remove, remove) }
+                if add != MessageFlags() { try await store(uids, .add, add) }
+                if remove != MessageFlags() { try await store(uids, .remove, remove) }
             }
         }
+    }
+
+    private func store(
+        _ uids: IMAPNumberSet,
+        _ operation: IMAPStoreRequest.Operation,
+        _ flags: MessageFlags
+    ) async throws {
+        var told: Set<UInt32> = []
+        try await imap.store(uids, operation, flags) { if let uid = $0.uid { told.insert(uid) } }
+        let untold = IMAPNumberSet((uids.numbers(limit: 100_000) ?? []).filter { !told.contains($0) })
+        guard !untold.isEmpty else { return }
+        try await imap.noop()
+        try await imap.store(untold, operation, flags)
     }
 
     func copy(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
     {
         try await enter(remote)
-        return try await asking { CopiedMessages(try await imap.copy(uids, to: IMAPMailboxName(octets: target.path))) }
+        let mailbox = IMAPMailboxName(octets: target.path)
+        return try await asking {
+            try await everyOne(of: uids, target) { try await imap.copy($0, to: mailbox) }
+        }
+    }
+
+    /// Has `body` copy or move messages, and once more those that the server does not name.
+    private func everyOne(
+        of uids: IMAPNumberSet,
+        _ target: RemoteFolder,
+        _ body: (IMAPNumberSet) async throws -> [IMAPCopiedUIDs]
+    ) async throws -> CopiedMessages {
+        let first = try await body(uids)
+        guard imap.capabilities.contains(.uidPlus) else { return CopiedMessages(first) }
+        let copied = CopiedMessages(first)
+        let untold = (uids.numbers(limit: 100_000) ?? []).filter { uid in
+            copied.destination(of: uid, validity: target.uidValidity) == nil
+        }
+        guard !untold.isEmpty else { return copied }
+        try await imap.noop()
+        return CopiedMessages(first + (try await body(IMAPNumberSet(untold))))
     }
 
     func move(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
@@ -306,7 +353,7 @@ final class MailboxSession {
         let mailbox = IMAPMailboxName(octets: target.path)
         return try await asking {
             if imap.capabilities.contains(.move) || imap.capabilities.contains(.uidPlus) {
-                return CopiedMessages(try await imap.move(uids, to: mailbox))
+                return try await everyOne(of: uids, target) { try await imap.move($0, to: mailbox) }
             }
             try await checkNothingElseIsDeleted(uids)
             let copied = try await imap.copy(uids, to: mailbox)
@@ -324,7 +371,7 @@ final class MailboxSession {
     }
 
     private func remove(_ uids: IMAPNumberSet) async throws {
-        try await imap.store(uids, .add, MessageFlags([.deleted]))
+        try await store(uids, .add, MessageFlags([.deleted]))
         if imap.capabilities.contains(.uidPlus) {
             try await imap.expunge(uids)
         } else {
@@ -410,6 +457,9 @@ struct CopiedMessages: Sendable {
     private let sets: [IMAPCopiedUIDs]
 
     init(_ sets: [IMAPCopiedUIDs]) { self.sets = sets }
+
+    /// The server says which became which, so that one it does not name was not there.
+    var tells: Bool { !sets.isEmpty }
 
     /// The UID that a message now has in a folder of that UIDVALIDITY.
     func destination(of uid: UInt32, validity: UInt32?) -> UInt32? {

@@ -21,6 +21,16 @@ extension RemoteMailbox {
         let folder: FolderRow
         let places: [Place]
         var uids: IMAPNumberSet { IMAPNumberSet(places.lazy.map(\.uid)) }
+
+        /// Those that are still where they were when the server was asked: what went elsewhere meanwhile, it did not change.
+        func present(in tx: Transaction) throws -> [MessageRow] {
+            try places.compactMap { place in
+                guard let row = try tx.messages.find(place.message.key, in: place.message.account),
+                    row.folder == folder.key, try tx.mirror.remoteUID(of: row) == place.uid
+                else { return nil }
+                return row
+            }
+        }
     }
 
     // MARK: Flags
@@ -32,13 +42,7 @@ extension RemoteMailbox {
                 try await session.store(group.uids, change, in: group.remote)
             }
             try await parts.store.write { tx in
-                for place in group.places {
-                    do {
-                        try tx.messages.setFlags(of: place.message, change)
-                    } catch StoreError.notFound {
-                        // It went while we asked.
-                    }
-                }
+                for row in try group.present(in: tx) { try tx.messages.setFlags(of: row, change) }
             }
         }
     }
@@ -48,17 +52,17 @@ extension RemoteMailbox {
     /// Moves messages into a folder; they keep their ids.
     package func move(_ messages: [MessageRow], to folder: FolderRow) async throws {
         let target = try await remote(folder)
-        for group in try await groups(messages.filter { $0.folder != folder.key }) {
-            try await turns.take {
+        try await turns.take {
+            for group in try await groups(messages.filter { $0.folder != folder.key }) {
                 let copied = try await quick.perform(isRepeatable: false) { session in
                     try await session.move(group.uids, from: group.remote, to: target)
                 }
                 try await parts.store.write { tx in
-                    for place in group.places {
-                        guard let row = try tx.messages.find(place.message.key, in: place.message.account) else {
-                            continue
-                        }
-                        let uid = copied.destination(of: place.uid, validity: target.uidValidity)
+                    for row in try group.present(in: tx) {
+                        guard let old = try tx.mirror.remoteUID(of: row) else { continue }
+                        let uid = copied.destination(of: old, validity: target.uidValidity)
+                        // One that somebody else took away before us is looked for.
+                        if uid == nil, copied.tells { continue }
                         try tx.mirror.move(row, to: folder, remoteUID: uid)
                     }
                 }
@@ -70,18 +74,17 @@ extension RemoteMailbox {
     /// Puts another placement of the message into a folder.
     package func copy(_ message: MessageRow, to folder: FolderRow) async throws -> MessageRow {
         let target = try await remote(folder)
-        guard let group = try await groups([message]).first, let place = group.places.first else {
-            throw RemoteError.gone
-        }
         let row = try await turns.take {
+            guard let group = try await groups([message]).first, let place = group.places.first else {
+                throw RemoteError.gone
+            }
             let copied = try await quick.perform(isRepeatable: false) { session in
                 try await session.copy(group.uids, from: group.remote, to: target)
             }
+            let uid = copied.destination(of: place.uid, validity: target.uidValidity)
             return try await parts.store.write { tx in
                 let copy = try tx.messages.copy(message, to: folder)
-                if let uid = copied.destination(of: place.uid, validity: target.uidValidity) {
-                    try tx.mirror.set(uid, of: copy)
-                }
+                if let uid { try tx.mirror.set(uid, of: copy) }
                 return copy
             }
         }
@@ -91,18 +94,13 @@ extension RemoteMailbox {
 
     /// Deletes messages for good.
     package func expunge(_ messages: [MessageRow]) async throws {
-        for group in try await groups(messages) {
-            try await turns.take {
+        try await turns.take {
+            for group in try await groups(messages) {
                 try await quick.perform(isRepeatable: true) { session in
                     try await session.expunge(group.uids, in: group.remote)
                 }
                 try await parts.store.write { tx in
-                    for place in group.places {
-                        guard let row = try tx.messages.find(place.message.key, in: place.message.account) else {
-                            continue
-                        }
-                        try tx.messages.expunge(row)
-                    }
+                    for row in try group.present(in: tx) { try tx.messages.expunge(row) }
                 }
             }
         }
@@ -284,7 +282,8 @@ extension RemoteMailbox {
     private func groups(_ messages: [MessageRow]) async throws -> [Group] {
         try await parts.store.read { snapshot in
             var groups: [Group] = []
-            for (folder, rows) in Dictionary(grouping: messages, by: \.folder) {
+            let current = try messages.compactMap { try snapshot.messages.find($0.key, in: $0.account) }
+            for (folder, rows) in Dictionary(grouping: current, by: \.folder) {
                 guard let account = rows.first?.account, let row = try snapshot.folders.get(folder, in: account),
                     let remote = try snapshot.mirror.remote(row)
                 else { throw RemoteError.gone }
