@@ -154,7 +154,7 @@ let mail: [Target] = [
         in: "Mail",
         [
             "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "MIME", "SASL", "IMAP", "IMAPSessions", "SMTP",
-            "SMTPSessions", "Storage", "Intake", "Accounts", "Backends", logging,
+            "SMTPSessions", "Metrics", "Storage", "Intake", "Accounts", "Backends", logging,
         ]
     ),
     module(
@@ -293,6 +293,7 @@ let suites: [Target] = [
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),
     tests("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
     tests("Backends", in: "Mail", ["Runtime", "Sockets"]),
+    tests("Sync", in: "Mail", ["Runtime", "MailTypes", "IMAP", "Storage", logging]),
     tests(
         "Delivery",
         in: "Mail",

@@ -58,7 +58,11 @@ struct RemoteServerBody: Sendable {
     func sealed(_ credentials: RemoteCredentials, of account: AccountID, old: RemoteServer?) -> RemoteServer? {
         let secret = password.map { credentials.seal($0, for: service, of: account) }
         // A password is never sent to another server than the one it was given for.
-        let isSame = old.map { $0.host == host && $0.username == username && $0.security == security } ?? false
+        let isSame =
+            old.map {
+                $0.host == host && $0.port == port && $0.username == username && $0.security == security
+                    && $0.pin == pin
+            } ?? false
         guard let secret = secret ?? (isSame ? old?.secret : nil) else { return nil }
         return RemoteServer(
             service: service,

@@ -11,7 +11,7 @@ internal import Sync
 /// The mailboxes of remote accounts: made before the API that uses them, started once everything listens.
 enum RemoteService {
     static func make(_ foundation: Server.Foundation, _ box: SecretBox) throws -> RemoteMailboxes {
-        RemoteMailboxes(
+        let mailboxes = RemoteMailboxes(
             RemoteParts(
                 store: foundation.store,
                 intake: foundation.intake,
@@ -26,5 +26,7 @@ enum RemoteService {
             ),
             loops: foundation.group.loops
         )
+        mailboxes.collect(into: foundation.metrics)
+        return mailboxes
     }
 }

@@ -11,33 +11,41 @@ package enum MirroredReading {
     ///   - header: the message's header as it came, with the empty line behind it.
     ///   - size: octets of the whole message, as its server says.
     ///   - emailID: the server's own name of it (RFC 8474 §5.1), where it has one.
-    ///   - preview: how its text begins, in UTF-8.
+    ///
+    /// A header that once ended the process is not read again: then only its digest is known.
     package static func content(
         header: [UInt8],
         parts: [PartDescription],
         size: Int64,
         emailID: [UInt8]?,
-        preview: [UInt8] = []
-    ) -> NewContent {
-        let message = MIMEMessage(header: header.span, described: parts, size: size)
+        quarantine: QuarantineSlots
+    ) throws -> NewContent {
+        let digest = Digest.sha256(header)
+        guard let key = BodyHash(octets: digest), !quarantine.isQuarantined(key) else {
+            return content(.unread(size: size), emailID: emailID, fingerprint: Array(digest.prefix(16)))
+        }
+        return try quarantine.guarding(key) {
+            let message = MIMEMessage(header: header.span, described: parts, size: size)
+            return content(
+                message,
+                emailID: emailID,
+                fingerprint: fingerprint(
+                    messageID: Array((message.envelope.messageID ?? "").utf8),
+                    size: size,
+                    header: header
+                )
+            )
+        }
+    }
+
+    private static func content(_ message: MIMEMessage, emailID: [UInt8]?, fingerprint: [UInt8]) -> NewContent {
         let envelope = message.envelope
         let layout = message.layout()
         let hasAttachments = message.hasAttachments
         return NewContent(
-            size: size,
-            identity: RemoteIdentity(
-                emailID: emailID,
-                fingerprint: fingerprint(
-                    messageID: Array((envelope.messageID ?? "").utf8),
-                    size: size,
-                    header: header
-                )
-            ),
-            summary: SummaryWriter.members(
-                envelope,
-                preview: String(decoding: preview, as: UTF8.self),
-                hasAttachments: hasAttachments
-            ),
+            size: message.size,
+            identity: RemoteIdentity(emailID: emailID, fingerprint: fingerprint),
+            summary: SummaryWriter.members(envelope, preview: "", hasAttachments: hasAttachments),
             detail: DetailWriter.members(message, roles: layout.parts.map(\.role), defects: message.defects),
             layout: layout.encoded(),
             messageID: envelope.messageID.map { Array($0.utf8) },

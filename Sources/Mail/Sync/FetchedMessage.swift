@@ -20,12 +20,13 @@ struct FetchedMessage: Sendable {
     init(uid: UInt32) { self.uid = uid }
 
     /// What the store keeps of it.
-    var content: NewContent {
-        MirroredReading.content(
+    func content(_ quarantine: QuarantineSlots) throws -> NewContent {
+        try MirroredReading.content(
             header: header,
             parts: structure?.descriptions ?? [Self.plain],
             size: Int64(clamping: size),
-            emailID: emailID
+            emailID: emailID,
+            quarantine: quarantine
         )
     }
 

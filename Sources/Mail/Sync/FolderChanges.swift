@@ -11,7 +11,7 @@ struct FolderChanges: Sendable {
     /// UIDs that were mirrored and are there no more, ascending.
     var departed: [UInt32] = []
     /// Flags that are others now.
-    var flags: [(uid: UInt32, flags: MessageFlags)] = []
+    var flags: [UInt32: MessageFlags] = [:]
     /// What is noted of the folder when all of that is mirrored.
     var remote: RemoteFolder
 }
@@ -20,14 +20,23 @@ struct FolderChanges: Sendable {
 enum UIDComparison {
     /// The mirrored ones that the server has not.
     static func departed(mirrored: [UInt32], present: IMAPNumberSet) -> [UInt32] {
-        var departed: [UInt32] = []
-        var ranges = present.ranges.sorted { $0.lowerBound < $1.lowerBound }[...]
-        for uid in mirrored {
+        split(mirrored, by: present).outside
+    }
+
+    /// The mirrored ones that the server says are gone.
+    static func departed(among mirrored: [UInt32], gone: IMAPNumberSet) -> [UInt32] {
+        split(mirrored, by: gone).inside
+    }
+
+    /// One walk over both.
+    private static func split(_ uids: [UInt32], by set: IMAPNumberSet) -> (inside: [UInt32], outside: [UInt32]) {
+        var (inside, outside): ([UInt32], [UInt32]) = ([], [])
+        var ranges = set.normalized.ranges[...]
+        for uid in uids {
             while let range = ranges.first, range.upperBound < uid { ranges.removeFirst() }
-            if let range = ranges.first, range.contains(uid) { continue }
-            departed.append(uid)
+            if let range = ranges.first, range.contains(uid) { inside.append(uid) } else { outside.append(uid) }
         }
-        return departed
+        return (inside, outside)
     }
 
     /// The highest numbers of a set that are below `limit`, at most `count`, descending; and whether there are more.

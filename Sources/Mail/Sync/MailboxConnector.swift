@@ -17,13 +17,18 @@ struct MailboxConnector: Sendable {
     let id: AccountID
     let parts: RemoteParts
 
-    /// A session that is logged in; waits for its turn where the host has enough connections, or failed just now.
+    /// A session that is logged in; waits for its turn where the host has enough connections, or failed just now, at most so
+    /// long, and as long as `isWanted` says so whenever `wakeup` is signalled.
     ///
     /// Throws ``RemoteError``.
-    func open(waitingAtMost milliseconds: Int) async throws -> MailboxSession {
+    func open(
+        waitingAtMost milliseconds: Int,
+        _ wakeup: Wakeup = Wakeup(),
+        while isWanted: () -> Bool = { true }
+    ) async throws -> MailboxSession {
         let route = try await route()
         let host = "\(route.server.host):\(route.server.port)"
-        try await admit(host, milliseconds: milliseconds)
+        try await admit(host, milliseconds: milliseconds, wakeup, while: isWanted)
         do {
             var patience = IMAPClientPatience()
             patience.connect = parts.limits.connectMilliseconds
@@ -44,25 +49,29 @@ struct MailboxConnector: Sendable {
         }
     }
 
-    private func admit(_ host: String, milliseconds: Int) async throws {
-        var waited = 0
+    private func admit(
+        _ host: String,
+        milliseconds: Int,
+        _ wakeup: Wakeup,
+        while isWanted: () -> Bool
+    ) async throws {
+        guard let loop = EventLoop.current else { preconditionFailure("sessions are opened on a loop") }
+        let deadline = loop.time(afterMilliseconds: milliseconds)
         while true {
             let pause: Int
             switch parts.ledger.admit(host) {
             case .granted: return
-            case .full: pause = 50
-            case .wait(let milliseconds): pause = max(50, Int(clamping: milliseconds))
+            // Many may wait for the same few places: they do not come all at once.
+            case .full: pause = Int.random(in: 100...400)
+            case .wait(let milliseconds): pause = max(100, Int(clamping: milliseconds))
             }
-            guard waited + pause <= milliseconds else {
-                let trouble = parts.ledger.standing(of: host).lastTrouble
-                throw trouble.map { RemoteError.unavailable($0) }
-                    ?? .busy("As many connections to the server as may be are in use.")
-            }
-            guard let loop = EventLoop.current else { throw RemoteError.unavailable("The server is stopping.") }
-            await Wakeup().sleep(milliseconds: pause, on: loop)
-            guard !Task.isCancelled else { throw RemoteError.unavailable("The server is stopping.") }
-            waited += pause
+            let left = loop.milliseconds(until: deadline)
+            guard left > 0, !Task.isCancelled, isWanted() else { break }
+            await wakeup.sleep(milliseconds: min(pause, left), on: loop)
         }
+        let trouble = parts.ledger.standing(of: host).lastTrouble
+        throw trouble.map { RemoteError.unavailable($0) }
+            ?? .busy("As many connections to the server as may be are in use.")
     }
 
     private func route() async throws -> IMAPClientRoute {

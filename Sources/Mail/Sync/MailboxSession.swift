@@ -17,7 +17,7 @@ struct SelectedMailbox: Sendable {
     /// The server told what changed and what is gone (RFC 7162 §3.2.5).
     var wasResynchronised = false
     var vanished = IMAPNumberSet()
-    var changed: [(uid: UInt32, flags: MessageFlags)] = []
+    var changed: [UInt32: MessageFlags] = [:]
 }
 
 /// What is new at the server.
@@ -147,9 +147,11 @@ final class MailboxSession {
         selected = nil
         hasNews = false
         return try await asking {
-            var changed: [(uid: UInt32, flags: MessageFlags)] = []
+            var changed: [UInt32: MessageFlags] = [:]
             let found = try await imap.select(IMAPMailboxName(octets: remote.path), isReadOnly: false, known: known) {
-                if let uid = $0.uid, let flags = $0.flags { changed.append((uid, flags.flags)) }
+                guard let uid = $0.uid, let flags = $0.flags else { return }
+                changed[uid] = flags.flags
+                guard changed.count <= Self.mostChanges else { throw IMAPSessionError.tooMuch }
             }
             selected = remote.path
             selectedValidity = found.uidValidity
@@ -190,11 +192,6 @@ final class MailboxSession {
         try await asking { try await imap.search(.uids(IMAPNumberSet(uids))) }
     }
 
-    func search(_ key: IMAPSearchKey, in remote: RemoteFolder) async throws -> IMAPNumberSet {
-        try await enter(remote)
-        return try await asking { try await imap.search(key) }
-    }
-
     /// The UID of the last message.
     func lastUID() async throws -> UInt32 {
         try await asking {
@@ -207,15 +204,19 @@ final class MailboxSession {
         }
     }
 
-    /// The flags of messages of the range, or only of those that changed since then.
+    /// Messages whose change one SELECT may tell of.
+    private static let mostChanges = 1_000_000
+
+    /// The flags of those of the messages that are wanted, or only of those that changed since then.
     func flags(
         _ uids: ClosedRange<UInt32>,
+        of wanted: Set<UInt32>,
         changedSince modseq: UInt64?
-    ) async throws -> [(uid: UInt32, flags: MessageFlags)] {
+    ) async throws -> [UInt32: MessageFlags] {
         try await asking {
-            var told: [(uid: UInt32, flags: MessageFlags)] = []
+            var told: [UInt32: MessageFlags] = [:]
             try await imap.fetch(IMAPNumberSet(uids), [.uid, .flags], changedSince: modseq) {
-                if let uid = $0.uid, let flags = $0.flags { told.append((uid, flags.flags)) }
+                if let uid = $0.uid, let flags = $0.flags, wanted.contains(uid) { told[uid] = flags.flags }
             }
             return told
         }
@@ -233,7 +234,11 @@ final class MailboxSession {
                 do {
                     messages += try await fetch(one, headerOctets: headerOctets, withStructure: true)
                 } catch RemoteError.refused where isUsable {
-                    messages += try await fetch(one, headerOctets: headerOctets, withStructure: false)
+                    do {
+                        messages += try await fetch(one, headerOctets: headerOctets, withStructure: false)
+                    } catch RemoteError.refused where isUsable {
+                        // It is not shown at all.
+                    }
                 }
             }
             return messages
@@ -253,14 +258,12 @@ final class MailboxSession {
         if imap.capabilities.contains(.objectID) { items.append(.emailID) }
         let wanted = items
         return try await asking {
-            var messages: [FetchedMessage] = []
+            var messages: [UInt32: FetchedMessage] = [:]
             try await imap.fetch(uids, wanted) { told in
                 guard let uid = told.uid else { return }
                 guard told.size != nil else {
                     // News of a message, between those that were asked for.
-                    if let index = messages.firstIndex(where: { $0.uid == uid }), let flags = told.flags {
-                        messages[index].flags = flags.flags
-                    }
+                    if let flags = told.flags { messages[uid]?.flags = flags.flags }
                     return
                 }
                 var message = FetchedMessage(uid: uid)
@@ -270,9 +273,9 @@ final class MailboxSession {
                 message.emailID = told.emailID
                 message.header = told.sections.first { $0.key.text == .header }?.value ?? []
                 message.structure = told.bodyStructure
-                messages.append(message)
+                messages[uid] = message
             }
-            return messages
+            return Array(messages.values)
         }
     }
 

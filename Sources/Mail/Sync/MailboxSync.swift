@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import IMAP
+import Intake
+import Logging
 import MailTypes
 import Storage
 import Wire
@@ -25,6 +27,12 @@ struct MailboxSync {
         let mirrored = try await store.read { [account] in try $0.mirror.folders(of: account) }
         let plan = FolderPlan(listed: listed, mirrored: mirrored, names: session.names)
         if !plan.isEmpty { try await apply(plan) }
+        for mailbox in plan.unnamed {
+            parts.logger.debug(
+                "a folder has a name that none here can stand for",
+                metadata: ["name": "\(mailbox.text(isUTF8: session.names.isUTF8))"]
+            )
+        }
         let now = try await store.read { [account] in try $0.mirror.folders(of: account) }
         let statuses = Dictionary(
             listed.map { ($0.entry.mailbox.octets, $0.status) },
@@ -66,19 +74,18 @@ struct MailboxSync {
             let (look, changes) = round.looked[next]
             next += 1
             guard !changes.arrived.isEmpty else { continue }
-            try await mirror(changes.arrived, of: look, &round, arrival: Self.arrival(in: look.folder))
-        }
-        let departures = round.departures
-        let rounds = round.looked
-        if !expunges, !departures.isEmpty { return true }
-        let gone = departures
-        let now = rounds
-        try await store.write { [account] tx in
-            for key in gone {
-                guard let row = try tx.messages.find(key, in: account) else { continue }
-                try tx.messages.expunge(row)
+            do {
+                try await mirror(changes.arrived, of: look, &round, arrival: Self.arrival(in: look.folder))
+            } catch let error as RemoteError {
+                try await note(error, of: look)
+                round.failed.insert(look.folder.key)
             }
-            for (look, changes) in now {
+        }
+        if !expunges, !round.departures.isEmpty { return true }
+        try await expunge(Array(round.departures))
+        let looked = round.looked.filter { !round.failed.contains($0.look.folder.key) }
+        try await store.write { [account] tx in
+            for (look, changes) in looked {
                 guard let folder = try tx.folders.get(look.folder.key, in: account) else { continue }
                 var remote = changes.remote
                 remote.verified = tx.now
@@ -93,6 +100,8 @@ struct MailboxSync {
     private struct Round {
         var looked: [(look: FolderLook, changes: FolderChanges)] = []
         var folders: Set<FolderKey> = []
+        /// Folders of which not all could be mirrored.
+        var failed: Set<FolderKey> = []
         /// Messages that are where they were no more, and were not met elsewhere yet.
         var departures: Set<MessageKey> = []
     }
@@ -179,45 +188,57 @@ struct MailboxSync {
         guard !mirrored.isEmpty else { return }
         let uids = mirrored.map(\.remoteUID)
         if selected.wasResynchronised {
-            changes.flags = selected.changed.filter { known.contains($0.uid) }
-            changes.departed = uids.filter { selected.vanished.contains($0) }
+            changes.flags = selected.changed.filter { known.contains($0.key) }
+            changes.departed = UIDComparison.departed(among: uids, gone: selected.vanished)
             // Servers have been seen to forget what they expunged: the number of messages tells.
             let isWhole = known.lowerBound == 1
             let expected = uids.count - changes.departed.count + Int(clamping: changes.arrived.count)
             guard isWhole, expected != Int(selected.exists) else { return }
         } else if let modseq = look.remote.modseq, selected.highestModSeq != nil {
             if selected.highestModSeq != modseq {
-                changes.flags = try await session.flags(known, changedSince: modseq)
+                changes.flags = try await session.flags(known, of: Set(uids), changedSince: modseq)
             }
             let expected = uids.count + Int(clamping: changes.arrived.count)
             if known.lowerBound == 1, expected == Int(selected.exists) { return }
         } else {
-            let all = try await session.flags(known, changedSince: nil)
-            changes.flags = Self.different(all, mirrored)
-            changes.departed = UIDComparison.departed(
-                mirrored: uids,
-                present: IMAPNumberSet(all.lazy.map(\.uid))
-            )
+            let all = try await session.flags(known, of: Set(uids), changedSince: nil)
+            let before = Dictionary(mirrored.map { ($0.remoteUID, $0.flags) }, uniquingKeysWith: { first, _ in first })
+            changes.flags = all.filter { before[$0.key] != $0.value }
+            changes.departed = uids.filter { all[$0] == nil }
             return
         }
         changes.departed = UIDComparison.departed(mirrored: uids, present: try await session.search(known))
     }
 
-    private static func different(
-        _ told: [(uid: UInt32, flags: MessageFlags)],
-        _ mirrored: [MirroredMessage]
-    ) -> [(uid: UInt32, flags: MessageFlags)] {
-        let known = Dictionary(mirrored.map { ($0.remoteUID, $0.flags) }, uniquingKeysWith: { first, _ in first })
-        return told.filter { message in known[message.uid].map { $0 != message.flags } ?? false }
-    }
-
-    private func commit(_ flags: [(uid: UInt32, flags: MessageFlags)], of folder: FolderRow) async throws {
-        for start in stride(from: 0, to: flags.count, by: 500) {
-            let some = Array(flags[start..<min(start + 500, flags.count)])
+    private func commit(_ flags: [UInt32: MessageFlags], of folder: FolderRow) async throws {
+        try await inPieces(flags.sorted { $0.key < $1.key }) { some in
             try await store.write { tx in
                 for (uid, flags) in some {
                     guard let message = try tx.mirror.message(remoteUID: uid, in: folder) else { continue }
                     try tx.messages.setFlags(of: message, .set(flags))
+                }
+            }
+        }
+    }
+
+    /// Has `body` do its work on some elements at a time, so that no transaction is long.
+    private func inPieces<Element>(
+        _ elements: [Element],
+        _ body: ([Element]) async throws -> Void
+    ) async throws {
+        for start in stride(from: 0, to: elements.count, by: Self.perTransaction) {
+            try await body(Array(elements[start..<min(start + Self.perTransaction, elements.count)]))
+        }
+    }
+
+    private static let perTransaction = 500
+
+    private func expunge(_ keys: [MessageKey]) async throws {
+        try await inPieces(keys) { some in
+            try await store.write { [account] tx in
+                for key in some {
+                    guard let row = try tx.messages.find(key, in: account) else { continue }
+                    try tx.messages.expunge(row)
                 }
             }
         }
@@ -256,7 +277,7 @@ struct MailboxSync {
             let (some, hasMore) = UIDComparison.highest(limits.chunk, of: uids, below: limit)
             guard let lowest = some.last else { return }
             if session.selected != look.remote.path { _ = try await session.select(look.remote) }
-            let messages = try await session.fetch(IMAPNumberSet(some), headerOctets: limits.headerOctets)
+            let messages = try await fetch(some)
             // What is known from another folder may have left that one.
             for folder in try await formerFolders(messages, round) { try await take(folder, into: &round) }
             let used = try await commit(messages, to: look.folder, round.departures, arrival: arrival)
@@ -266,9 +287,20 @@ struct MailboxSync {
         }
     }
 
+    /// A message that was fetched, as it is stored.
+    private struct Fetched: Sendable {
+        let message: FetchedMessage
+        let content: NewContent
+    }
+
+    private func fetch(_ uids: [UInt32]) async throws -> [Fetched] {
+        let messages = try await session.fetch(IMAPNumberSet(uids), headerOctets: limits.headerOctets)
+        return try messages.map { Fetched(message: $0, content: try $0.content(store.quarantine)) }
+    }
+
     /// Folders that were not looked at, of messages that may be these.
-    private func formerFolders(_ messages: [FetchedMessage], _ round: Round) async throws -> [FolderLook] {
-        let known = messages.map { ($0.content.identity, Int64(clamping: $0.size)) }
+    private func formerFolders(_ messages: [Fetched], _ round: Round) async throws -> [FolderLook] {
+        let known = messages.map { ($0.content.identity, $0.content.size) }
         return try await store.read { [account] snapshot in
             var keys: Set<FolderKey> = []
             for (identity, size) in known {
@@ -288,22 +320,22 @@ struct MailboxSync {
 
     /// Stores what was fetched; the departures that were met again.
     private func commit(
-        _ messages: [FetchedMessage],
+        _ messages: [Fetched],
         to folder: FolderRow,
         _ departures: Set<MessageKey>,
         arrival: Messages<Transaction>.Arrival?
     ) async throws -> Set<MessageKey> {
-        let contents = messages.map(\.content)
-        return try await store.write { [account] tx in
+        try await store.write { [account] tx in
             guard let folder = try tx.folders.get(folder.key, in: account) else { return [] }
             var used: Set<MessageKey> = []
             // Oldest first, so that our own UIDs ascend as the server's do.
-            for (message, content) in zip(messages, contents).sorted(by: { $0.0.uid < $1.0.uid }) {
+            for fetched in messages.sorted(by: { $0.message.uid < $1.message.uid }) {
+                let (message, content) = (fetched.message, fetched.content)
                 if let known = try tx.mirror.message(remoteUID: message.uid, in: folder) {
                     try tx.messages.setFlags(of: known, .set(message.flags))
                     continue
                 }
-                if let old = try Self.former(content, in: folder, departures.subtracting(used), tx) {
+                if let old = try Self.former(fetched, in: folder, departures.subtracting(used), tx) {
                     used.insert(old.key)
                     let moved = try tx.mirror.move(old, to: folder, remoteUID: message.uid)
                     try tx.messages.setFlags(of: moved, .set(message.flags))
@@ -322,48 +354,71 @@ struct MailboxSync {
         }
     }
 
-    /// The message that this one was: in this folder and without a UID, or one that departed from another.
+    /// The message that this one was: one that departed from another folder, or one of this folder whose UID is not known.
+    ///
+    /// In its own folder it must have its date too: a draft that is saved again may have the same header and size.
     private static func former(
-        _ content: NewContent,
+        _ fetched: Fetched,
         in folder: FolderRow,
         _ departures: Set<MessageKey>,
         _ tx: Transaction
     ) throws -> MessageRow? {
-        guard let identity = content.identity else { return nil }
-        let known = try tx.mirror.messages(known: identity, size: content.size, in: folder.account)
-        if let here = try known.first(where: { try $0.folder == folder.key && tx.mirror.remoteUID(of: $0) == nil }) {
-            return here
+        guard let identity = fetched.content.identity else { return nil }
+        let known = try tx.mirror.messages(known: identity, size: fetched.content.size, in: folder.account)
+        return try known.first { row in
+            guard row.folder == folder.key else { return departures.contains(row.key) }
+            let isFree = try departures.contains(row.key) || tx.mirror.remoteUID(of: row) == nil
+            return isFree
+                && (identity.emailID != nil || row.internalDate.seconds == fetched.message.internalDate?.seconds)
         }
-        return known.first { departures.contains($0.key) }
     }
 
     // MARK: What is older
 
     /// Mirrors the next older messages of a folder, at most so many; whether there are more.
     func fill(_ look: FolderLook, count: Int) async throws -> Bool {
+        do {
+            return try await fillNext(look, count: count)
+        } catch let error as RemoteError {
+            try await note(error, of: look)
+            return false
+        }
+    }
+
+    private func fillNext(_ look: FolderLook, count: Int) async throws -> Bool {
         guard let low = look.remote.low, low > 1 else { return false }
         if session.selected != look.remote.path { _ = try await session.select(look.remote) }
         let present = try await session.search(1...(low - 1))
         let (uids, hasMore) = UIDComparison.highest(count, of: present, below: low)
-        if !uids.isEmpty {
-            let messages = try await session.fetch(IMAPNumberSet(uids), headerOctets: limits.headerOctets)
-            _ = try await commit(messages, to: look.folder, [], arrival: nil)
+        if !uids.isEmpty { _ = try await commit(try await fetch(uids), to: look.folder, [], arrival: nil) }
+        guard !hasMore else {
+            try await note(low: uids.last ?? 1, of: look, removed: 0)
+            return true
         }
-        let reached = hasMore ? uids.last ?? 1 : 1
+        // What was there before the UIDs were others, and is not among them, is gone.
+        var removed = 0
+        while true {
+            let lost = try await store.read { try $0.mirror.withoutUID(in: look.folder, limit: Self.perTransaction) }
+            if lost.isEmpty { break }
+            try await expunge(lost.map(\.key))
+            removed += lost.count
+        }
+        try await note(low: 1, of: look, removed: removed)
+        return false
+    }
+
+    private func note(low: UInt32, of look: FolderLook, removed: Int) async throws {
         try await store.write { [account] tx in
             guard let folder = try tx.folders.get(look.folder.key, in: account),
                 var remote = try tx.mirror.remote(folder)
             else { return }
-            remote.low = reached
-            if reached == 1 {
+            remote.low = low
+            if low == 1 {
                 remote.verified = tx.now
-                let lost = try tx.mirror.withoutUID(in: folder, limit: 10_000)
-                for message in lost { try tx.messages.expunge(message) }
-                try tx.mirror.announceResync(of: folder, added: folder.total, removed: lost.count, cause: "first sync")
+                try tx.mirror.announceResync(of: folder, removed: removed)
             }
             try tx.mirror.set(remote, of: folder)
         }
-        return hasMore
     }
 }
 

@@ -167,6 +167,8 @@ extension RemoteMailbox {
         let reader = try await parts.store.openBody(found.body)
         let blocking = parts.store.blocking
         try await turns.take {
+            // The server may have filed one by itself, which was met meanwhile.
+            guard try await parts.store.read({ try $0.mirror.isPending(message) }) else { return }
             let appended = try await bulk.perform(isRepeatable: false) { session in
                 try await session.append(
                     reader,
@@ -251,21 +253,6 @@ extension RemoteMailbox {
         }
         try await parts.store.write { tx in
             try tx.mirror.lend(taken.content, to: message.content, of: message.account)
-        }
-    }
-
-    /// UIDs of a folder whose text the server finds the words in, as our messages.
-    package func search(_ folder: FolderRow, text: [UInt8], limit: Int) async throws -> [MessageKey] {
-        let remote = try await remote(folder)
-        let found = try await quick.perform(isRepeatable: true) { session in
-            try await session.search(.text(text), in: remote)
-        }
-        return try await parts.store.read { snapshot in
-            var keys: [MessageKey] = []
-            for range in found.ranges.reversed() where keys.count < limit {
-                keys += try snapshot.mirror.messages(in: folder, uids: range, limit: limit - keys.count).map(\.key)
-            }
-            return keys
         }
     }
 

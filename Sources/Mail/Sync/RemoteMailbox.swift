@@ -137,7 +137,7 @@ extension RemoteMailbox {
         )
         while !Task.isCancelled, await isWanted() {
             do {
-                let session = try await connector.open(waitingAtMost: Int.max / 2)
+                let session = try await connector.open(waitingAtMost: .max, wakeup) { !isReconfigured }
                 do {
                     try await watch(session) { backOff.reset() }
                 } catch {
@@ -146,6 +146,10 @@ extension RemoteMailbox {
                 }
                 await session.end()
             } catch {
+                if isReconfigured {
+                    backOff.reset()
+                    continue
+                }
                 let pause = await failed(error, &backOff)
                 await wakeup.sleep(milliseconds: pause, on: loop)
             }
@@ -154,6 +158,9 @@ extension RemoteMailbox {
         quick.stop()
         bulk.stop()
     }
+
+    /// Nothing is as it was when the connection was made.
+    private var isReconfigured: Bool { state.withLock { $0.isReconfigured || $0.isStopped } }
 
     private func isWanted() async -> Bool {
         guard !state.withLock({ $0.isStopped }) else { return false }
@@ -236,7 +243,7 @@ extension RemoteMailbox {
         state.withLock { $0.failures = 0 }
         try await fillAll(sync)
         state.withLock { $0.phase = .watching }
-        while !Task.isCancelled, !state.withLock({ $0.isStopped || $0.isReconfigured }) {
+        while !Task.isCancelled, !isReconfigured {
             let inbox = try await parts.store.read { [key] snapshot in
                 try snapshot.folders.find(.inbox, in: key).flatMap { try snapshot.mirror.remote($0) }
             }
@@ -288,7 +295,7 @@ extension RemoteMailbox {
         while true {
             var hasMore = false
             for look in try await sync.unfilled() {
-                guard !state.withLock({ $0.isStopped || $0.isReconfigured }) else { return }
+                guard !isReconfigured else { return }
                 hasMore = try await turns.take { try await sync.fill(look, count: count) } || hasMore
                 if state.withLock({ !$0.curious.isEmpty }) { try await round(sync) }
             }

@@ -4,6 +4,7 @@ import Accounts
 import IMAP
 import IMAPSessions
 package import MailTypes
+package import Metrics
 import Runtime
 import SASL
 import SMTP
@@ -36,10 +37,22 @@ package final class RemoteMailboxes: Sendable {
     /// The account's mailbox; nil where its mail lives here.
     package subscript(account: AccountKey) -> RemoteMailbox? { state.withLock { $0.mailboxes[account] } }
 
-    /// How many there are, and how many connections they have.
-    package var counts: (mailboxes: Int, connections: Int) {
-        let all = state.withLock { Array($0.mailboxes.values) }
-        return (all.count, all.reduce(0) { $0 + $1.status.connections })
+    /// Shows how many there are, and how many connections they have.
+    package func collect(into metrics: MetricsRegistry) {
+        metrics.collect { [weak self] writer in
+            guard let self else { return }
+            let statuses = state.withLock { Array($0.mailboxes.values) }.map(\.status)
+            writer.gauge(
+                "postern_imap_client_connections",
+                "Connections to IMAP servers.",
+                statuses.reduce(0) { $0 + $1.connections }
+            )
+            writer.family("postern_imap_client_mailboxes", .gauge, "Remote mailboxes, by what is being done for them.")
+            for phase in RemoteMailbox.Status.Phase.allCases {
+                let count = statuses.count { $0.phase == phase }
+                writer.sample("postern_imap_client_mailboxes", [("activity", phase.rawValue)], count)
+            }
+        }
     }
 
     /// Begins with the accounts that the store has.

@@ -97,7 +97,7 @@ inbox = until("its mail is there", lambda: call("GET", base + "/folders/inbox")[
 until("it is connected", lambda: call("GET", base)[1]["connection"]["state"] == "connected")
 until("a folder that is mirrored is announced", lambda: [
     e for e in call("GET", base + "/events")[1]["items"]
-    if e["type"] == "folder.resynced" and e["data"]["path"] == "INBOX" and e["data"]["added"] == 120])
+    if e["type"] == "folder.resynced" and e["data"]["path"] == "INBOX" and e["data"]["messages"] == 120])
 events = call("GET", base + "/events?limit=1000")[1]["items"]
 check("old mail is not announced", not [e for e in events if e["type"].startswith("message.")])
 check("folders below others have our separator",

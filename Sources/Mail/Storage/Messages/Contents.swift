@@ -31,21 +31,15 @@ extension Contents where View == Transaction {
         return try insert(new, in: account)
     }
 
-    /// The content that the account has of a message which is at the server.
+    /// The content that the account has of a message which its server knows by this name.
+    ///
+    /// A fingerprint is not enough: messages of one header and size may have other texts.
     private func mirrored(_ new: NewContent, in account: AccountKey) throws -> (key: ContentKey, thread: ThreadKey)? {
-        guard let identity = new.identity else { return nil }
-        if let emailID = identity.emailID {
-            return try connection.first(
-                "SELECT pk, thread FROM contents WHERE account = ?1 AND email_id = ?2 ORDER BY pk LIMIT 1",
-                account,
-                emailID
-            ) { ($0.key(0), $0.key(1)) }
-        }
+        guard let emailID = new.identity?.emailID else { return nil }
         return try connection.first(
-            "SELECT pk, thread FROM contents WHERE account = ?1 AND fingerprint = ?2 AND size = ?3 ORDER BY pk LIMIT 1",
+            "SELECT pk, thread FROM contents WHERE account = ?1 AND email_id = ?2 ORDER BY pk LIMIT 1",
             account,
-            identity.fingerprint,
-            new.size
+            emailID
         ) { ($0.key(0), $0.key(1)) }
     }
 

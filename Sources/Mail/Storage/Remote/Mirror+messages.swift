@@ -44,8 +44,11 @@ extension Mirror where View == Transaction {
         return moved
     }
 
-    /// Notes the UID that a message has at the server.
+    /// Notes the UID that a message has at the server; with one, it need not be put there any more.
     package func set(_ remoteUID: UInt32?, of message: MessageRow) throws {
+        if remoteUID != nil {
+            try connection.run("DELETE FROM pending_uploads WHERE message = ?1", message.key)
+        }
         try connection.run(
             "UPDATE messages SET remote_uid = ?3 WHERE account = ?1 AND pk = ?2",
             message.account,
@@ -83,18 +86,6 @@ extension Mirror where View == Transaction {
         )
     }
 
-    /// The messages of the folder that have no UID at the server and are not on their way there, at most `limit`.
-    package func withoutUID(in folder: FolderRow, limit: Int) throws -> [MessageRow] {
-        try connection.all(
-            built: MessageRow.select
-                + """
-                 WHERE +m.account = ?1 AND m.folder = ?2 AND m.remote_uid IS NULL
-                AND m.pk NOT IN (SELECT message FROM pending_uploads) ORDER BY m.uid LIMIT ?3
-                """,
-            [folder.account, folder.key, limit]
-        ) { try MessageRow($0) }
-    }
-
     /// Says how the account's server stands, if that is news.
     package func set(_ condition: RemoteAccountState.Condition, reason: String?, of account: AccountKey) throws {
         let old = try state(of: account)
@@ -117,13 +108,12 @@ extension Mirror where View == Transaction {
         }
     }
 
-    /// Says that the folder was compared with its server anew, and what came of that.
-    package func announceResync(of folder: FolderRow, added: Int, removed: Int, cause: StaticString) throws {
+    /// Says that the folder is mirrored as a whole, and how many messages were found to be gone meanwhile.
+    package func announceResync(of folder: FolderRow, removed: Int) throws {
         try view.events.append(.folderResynced, to: folder.account) {
             $0.id("folderId", folder.id)
             $0.text("path", folder.name.text)
-            $0.text("cause", "\(cause)")
-            $0.number("added", Int64(added))
+            $0.number("messages", Int64(folder.total))
             $0.number("removed", Int64(removed))
         }
     }

@@ -134,6 +134,23 @@ extension Mirror {
         ) { try MessageRow($0) }
     }
 
+    /// The messages of the folder that have no UID at the server and are not on their way there, at most `limit`.
+    package func withoutUID(in folder: FolderRow, limit: Int) throws -> [MessageRow] {
+        try connection.all(
+            built: MessageRow.select
+                + """
+                 WHERE +m.account = ?1 AND m.folder = ?2 AND m.remote_uid IS NULL
+                AND m.pk NOT IN (SELECT message FROM pending_uploads) ORDER BY m.uid LIMIT ?3
+                """,
+            [folder.account, folder.key, limit]
+        ) { try MessageRow($0) }
+    }
+
+    /// Whether the message has yet to be put at the server.
+    package func isPending(_ message: MessageRow) throws -> Bool {
+        try connection.first("SELECT 1 FROM pending_uploads WHERE message = ?1", message.key) { _ in true } ?? false
+    }
+
     /// The account's messages that may be the one known by that, the oldest first.
     package func messages(known identity: RemoteIdentity, size: Int64, in account: AccountKey) throws -> [MessageRow] {
         let condition =

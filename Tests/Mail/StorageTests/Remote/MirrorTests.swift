@@ -144,7 +144,7 @@ import Wire
             try tx.mirror.forgetUIDs(of: inbox)
             try tx.mirror.set(77, of: kept)
             for lost in try tx.mirror.withoutUID(in: inbox, limit: 10) { try tx.messages.expunge(lost) }
-            try tx.mirror.announceResync(of: inbox, added: 0, removed: 1, cause: "uidvalidity")
+            try tx.mirror.announceResync(of: inbox, removed: 1)
         }
         #expect(try await store.read { try $0.mirror.message(remoteUID: 77, in: inbox) }?.id == kept.id)
         #expect(try await test.current(inbox).total == 1)
