@@ -212,6 +212,13 @@ let product: [Target] = [
 
 let suites: [Target] = [
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    // What tests of protocols' machines share.
+    .target(
+        name: "MachineSupport",
+        dependencies: ["Wire", "SASL", "TestSupport"],
+        path: "Tests/MachineSupport",
+        swiftSettings: strict
+    ),
     // Prints what the MIME reader found, for comparison with other readers.
     .executableTarget(
         name: "MIMECheck",
@@ -255,16 +262,16 @@ let suites: [Target] = [
     tests(
         "SMTP",
         in: "Protocols",
-        ["Wire", "Crypto", "MailTypes", "SASL"],
+        ["Wire", "MailTypes", "SASL", "MachineSupport"],
         exclude: ["Transcripts", "ClientTranscripts"]
     ),
     tests(
         "IMAP",
         in: "Protocols",
-        ["Wire", "Crypto", "MailTypes", "SASL", .product(name: "Yams", package: "Yams")],
+        ["Wire", "MailTypes", "SASL", "MachineSupport", .product(name: "Yams", package: "Yams")],
         exclude: ["Disagreements.md", "ClientTranscripts"]
     ),
-    tests("POP3", in: "Protocols", ["Wire", "Crypto", "SASL"], exclude: ["Transcripts"]),
+    tests("POP3", in: "Protocols", ["Wire", "SASL", "MachineSupport"], exclude: ["Transcripts"]),
     tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(

@@ -404,11 +404,7 @@ package final class IMAPClientSession {
 
     private func derive(_ key: SCRAMKeyDerivation) async {
         do {
-            let salted = try await pool.run {
-                key.password.withOctets {
-                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-                }
-            }
+            let salted = try await pool.run { key.saltedPassword() }
             machine.derived(salted, &output)
         } catch {
             machine.failed(.connectionLost(.authentication))

@@ -299,11 +299,7 @@ package final class SMTPClientSession {
 
     private func derive(_ key: SCRAMKeyDerivation) async {
         do {
-            let salted = try await pool.run {
-                key.password.withOctets {
-                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-                }
-            }
+            let salted = try await pool.run { key.saltedPassword() }
             machine.derived(salted, &channel.output)
         } catch {
             machine.failed(.connectionLost(.authentication), unsentOctets: 0)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
-import Foundation
+import MachineSupport
 import MailTypes
 import SASL
+import TestSupport
 import Testing
 import Wire
 
@@ -14,46 +14,7 @@ import Wire
 /// owner's, `SUPPLY` octets of its message, `DONE`, `TLS`, `COMPRESSION` and `LOST` what happens to the session, `=` an
 /// event, `READ phase`, `TLS?`, `COMPRESSION?` and `CLOSE reason` the machine's action; `#` options.
 @Suite struct IMAPClientMachineTests {
-    static func dialogues() throws -> [Dialogue] {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("ClientTranscripts")
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "txt" }
-            .sorted { $0.path < $1.path }
-            .flatMap { Dialogue.parse(try String(contentsOf: $0, encoding: .utf8), file: $0.lastPathComponent) }
-    }
-
-    struct Dialogue: CustomTestStringConvertible, Sendable {
-        let name: String
-        var lines: [String] = []
-        var options: Set<String> = []
-        var testDescription: String { name }
-
-        static func parse(_ text: String, file: String) -> [Dialogue] {
-            var all: [Dialogue] = []
-            for line in text.split(separator: "\n").map(String.init) {
-                if line.hasPrefix("=== ") {
-                    all.append(Dialogue(name: "\(file): \(line.dropFirst(4))"))
-                } else if line.hasPrefix("#") {
-                    if !all.isEmpty {
-                        all[all.count - 1].options.formUnion(line.dropFirst().split(separator: " ").map(String.init))
-                    }
-                } else {
-                    all[all.count - 1].lines.append(line)
-                }
-            }
-            return all
-        }
-
-        /// Lines that the server sends one behind the other, as one.
-        var steps: [(kind: String, rest: String)] {
-            lines.map { line in
-                let isSpoken = ["S:", "S!", "C:", "C!"].contains { line.hasPrefix($0) }
-                let kind = isSpoken ? String(line.prefix(2)) : String(line.prefix { $0 != " " })
-                return (kind, String(line.dropFirst(kind.count).drop { $0 == " " }))
-            }
-        }
-    }
+    static func dialogues() throws -> [Dialogue] { try Dialogue.all(in: "ClientTranscripts") }
 
     @Test func thereAreDialogues() throws { #expect(try Self.dialogues().count >= 40) }
 
@@ -62,39 +23,29 @@ import Wire
         if dialogue.options.contains("whole"), feeding != .whole { return }
         var client = ClientUnderTest(dialogue.options)
         client.run()
-        var said: [UInt8] = []
-        for (kind, rest) in dialogue.steps {
-            if kind == "S:" || kind == "S!" {
-                let octets = ClientUnderTest.unescape(rest) + (kind == "S:" ? [13, 10] : [])
-                if feeding == .whole { said += octets } else { client.receive(octets, feeding) }
-                continue
-            }
-            client.receive(said, .whole)
-            said = []
-            switch kind {
-            case "C:", "C!":
-                let sent = client.takeLine()
-                #expect(sent == rest + (kind == "C:" ? "" : " (no line's end)"))
-            case "=":
+        for step in dialogue.steps(feeding) {
+            switch step {
+            case .arrives(let octets): client.receive(octets)
+            case .sends(let line): #expect(client.output.takeLine() == line)
+            case .other("=", let rest):
                 let event = client.events.isEmpty ? "nothing" : client.events.removeFirst()
                 #expect(event == rest)
-            case "READ", "CLOSE", "TLS?", "COMPRESSION?":
-                #expect(client.takeRest().isEmpty)
-                #expect(client.lastAction == (rest.isEmpty ? kind : "\(kind) \(rest)"))
-            default: try client.perform(kind, rest)
+            case .other(let word, let rest) where ["READ", "CLOSE", "TLS?", "COMPRESSION?"].contains(word):
+                #expect(client.output.takeRest().isEmpty)
+                #expect(client.lastAction == (rest.isEmpty ? word : "\(word) \(rest)"))
+            case .other(let word, let rest): try client.perform(word, rest)
             }
         }
-        client.receive(said, .whole)
-        #expect(client.takeRest().isEmpty)
+        #expect(client.output.takeRest().isEmpty)
         #expect(client.events.isEmpty, "\(client.events)")
     }
 
     @Test func aFloodBeforeLoginIsNotListenedTo() {
         var client = ClientUnderTest(["tls"])
         client.run()
-        client.receive(Array("* OK hello\r\n".utf8), .whole)
+        client.receive(Array("* OK hello\r\n".utf8))
         for _ in 0..<10_000 where !client.lastAction.hasPrefix("CLOSE") {
-            client.receive(Array("* OK and another thing\r\n".utf8), .whole)
+            client.receive(Array("* OK and another thing\r\n".utf8))
         }
         #expect(client.lastAction == "CLOSE tooMuchBeforeLogin")
     }
@@ -104,7 +55,7 @@ import Wire
         client.run()
         client.becomeReady()
         for _ in 0..<1_000 where !client.lastAction.hasPrefix("CLOSE") {
-            client.receive(Array("* 1 FETCH (UID (\r\n".utf8), .whole)
+            client.receive(Array("* 1 FETCH (UID (\r\n".utf8))
         }
         #expect(client.lastAction == "CLOSE tooManyUnreadable")
     }
@@ -112,9 +63,9 @@ import Wire
     @Test func aPasswordThatNoStringHoldsIsNotSent() throws {
         var client = ClientUnderTest(["tls", "badpassword"])
         client.run()
-        client.receive(Array("* OK [CAPABILITY IMAP4rev1] hello\r\n".utf8), .whole)
+        client.receive(Array("* OK [CAPABILITY IMAP4rev1] hello\r\n".utf8))
         #expect(client.lastAction == "CLOSE noCommonMechanism")
-        #expect(client.takeRest().isEmpty)
+        #expect(client.output.takeRest().isEmpty)
     }
 }
 
@@ -137,12 +88,7 @@ struct ClientUnderTest: ~Copyable {
             configuration.identification = [IMAPParameter(name: Array("name".utf8), value: Array("test".utf8))]
         }
         if options.contains("noenable") { configuration.enables = [] }
-        func credentials(_ proof: SASLClientCredentials.Proof) {
-            configuration.credentials = SASLClientCredentials(authenticationID: Array("user".utf8), proof: proof)
-        }
-        if options.contains("password") { credentials(.password(Secret(Array("pencil".utf8)))) }
-        if options.contains("badpassword") { credentials(.password(Secret(Array("pen\r\ncil".utf8)))) }
-        if options.contains("token") { credentials(.bearerToken(Secret(Array("tok".utf8)))) }
+        configuration.credentials = SASLClientCredentials(options: options)
         machine = IMAPClientMachine(
             configuration,
             isTLS: options.contains("tls"),
@@ -152,34 +98,11 @@ struct ClientUnderTest: ~Copyable {
 
     /// A session without a login, whose first command is A1.
     mutating func becomeReady(_ capabilities: String = "IMAP4rev1") {
-        receive(Array("* OK [CAPABILITY \(capabilities)] hello\r\n".utf8), .whole)
+        receive(Array("* OK [CAPABILITY \(capabilities)] hello\r\n".utf8))
         events = []
     }
 
-    static func unescape(_ text: String) -> [UInt8] {
-        var out: [UInt8] = []
-        var bytes = Array(text.utf8)[...]
-        while let byte = bytes.popFirst() {
-            guard byte == 0x5C, let kind = bytes.popFirst() else {
-                out.append(byte)
-                continue
-            }
-            switch kind {
-            case UInt8(ascii: "r"): out.append(13)
-            case UInt8(ascii: "n"): out.append(10)
-            case UInt8(ascii: "0"): out.append(0)
-            case UInt8(ascii: "x"):
-                out.append(UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16) ?? 0x3F)
-                bytes = bytes.dropFirst(2)
-            case 0x5C: out.append(kind)
-            default: out += [0x5C, kind]
-            }
-        }
-        return out
-    }
-
-    mutating func receive(_ octets: [UInt8], _ feeding: Feeding) {
-        guard !octets.isEmpty else { return }
+    mutating func receive(_ octets: [UInt8], _ feeding: Feeding = .whole) {
         for piece in feeding.pieces(octets) {
             input.append(piece)
             run()
@@ -199,10 +122,7 @@ struct ClientUnderTest: ~Copyable {
                 lastAction = "COMPRESSION?"
                 return
             case .derive(let key):
-                let salted = key.password.withOctets {
-                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-                }
-                machine.derived(salted, &output)
+                machine.derived(key.saltedPassword(), &output)
             case .event(let event): note(event)
             case .close(let failure):
                 lastAction = "CLOSE \(failure.map(Self.text) ?? "nil")"
@@ -237,7 +157,7 @@ struct ClientUnderTest: ~Copyable {
         case "DO":
             let id = try machine.submit(Self.command(rest.split(separator: " ").map(String.init)), &output)
             commands["A\(id.number)"] = id
-        case "SUPPLY": machine.supply(Self.unescape(rest).span, &output)
+        case "SUPPLY": machine.supply(Dialogue.unescaped(rest).span, &output)
         case "DONE":
             if let id = commands[rest] { machine.endIdle(id, &output) }
         case "TLS": machine.tlsEstablished(isVerified: rest != "unverified", channelBinding: nil, &output)
@@ -273,19 +193,6 @@ struct ClientUnderTest: ~Copyable {
         case "notify": return .notify(IMAPNotifyRequest(wantsStatus: false, [.init(.personal, [.messageNew])]))
         default: preconditionFailure("no such command: \(words)")
         }
-    }
-
-    /// One line that was sent; what has no end is marked.
-    mutating func takeLine() -> String {
-        guard let end = output.bytes.firstIndex(of: 10) else { return takeRest() + " (no line's end)" }
-        let line = output.bytes.extracting(0..<end).repairedUTF8String()
-        output.consume(end + 1)
-        return line.utf8.last == 13 ? String(decoding: line.utf8.dropLast(), as: UTF8.self) : "\(line) (without CR)"
-    }
-
-    mutating func takeRest() -> String {
-        defer { output.removeAll() }
-        return output.bytes.repairedUTF8String()
     }
 
     static func text(_ failure: IMAPClientFailure) -> String {

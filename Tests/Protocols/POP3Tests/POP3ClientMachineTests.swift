@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
 import Foundation
+import MachineSupport
 import SASL
 import TestSupport
 import Testing
@@ -13,100 +13,64 @@ import Wire
 /// sends, `SEND` a command, `*` a line of its answer, `TEXT` a message's octets so far, `=` how it ended, `LOST` and `TLS` what
 /// happens to the connection, `READY`, `TLS?` and `CLOSE reason` the machine's action; `#` options.
 @Suite struct POP3ClientMachineTests {
-    enum Delivery: String, CaseIterable, Sendable { case whole, byByte }
-
-    struct Dialogue: CustomTestStringConvertible, Sendable {
-        let name: String
-        var lines: [String] = []
-        var options: Set<String> = []
-        var testDescription: String { name }
-
-        static func parse(_ text: String, file: String) -> [Dialogue] {
-            var all: [Dialogue] = []
-            for line in text.split(separator: "\n").map(String.init) {
-                if line.hasPrefix("=== ") {
-                    all.append(Dialogue(name: "\(file): \(line.dropFirst(4))"))
-                } else if line.hasPrefix("#") {
-                    if !all.isEmpty {
-                        all[all.count - 1].options.formUnion(line.dropFirst().split(separator: " ").map(String.init))
-                    }
-                } else {
-                    all[all.count - 1].lines.append(line)
-                }
-            }
-            return all
-        }
-    }
-
-    static func dialogues() throws -> [Dialogue] {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Transcripts")
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "txt" }
-            .sorted { $0.path < $1.path }
-            .flatMap { Dialogue.parse(try String(contentsOf: $0, encoding: .utf8), file: $0.lastPathComponent) }
-    }
+    static func dialogues() throws -> [Dialogue] { try Dialogue.all(in: "Transcripts") }
 
     @Test func thereAreDialogues() throws { #expect(try Self.dialogues().count >= 40) }
 
-    @Test(arguments: try dialogues(), Delivery.allCases)
-    func dialogue(_ dialogue: Dialogue, _ delivery: Delivery) throws {
-        if dialogue.options.contains("whole"), delivery != .whole { return }
+    @Test(arguments: try dialogues(), Feeding.allCases)
+    func dialogue(_ dialogue: Dialogue, _ feeding: Feeding) throws {
+        if dialogue.options.contains("whole"), feeding != .whole { return }
         var client = POP3ClientUnderTest(dialogue.options)
         client.run()
         if dialogue.options.contains("in") { client.logIn(dialogue.options) }
-        for line in dialogue.lines {
-            let rest = String(line.dropFirst(line.hasPrefix("S:") || line.hasPrefix("C:") ? 3 : 0))
-            if line.hasPrefix("S:") {
-                client.receive(unescape(rest) + [13, 10], byByte: delivery == .byByte)
-            } else if line.hasPrefix("C:") {
-                let sent = client.takeLine()
-                #expect(sent == rest, "expected \(rest), got \(sent)")
+        for step in dialogue.steps(feeding) {
+            switch step {
+            case .arrives(let octets): client.receive(octets)
+            case .sends(let line):
+                #expect(client.output.takeLine() == line)
                 if dialogue.options.contains("capabilities") {
                     client.receive(
-                        Array("+OK\r\n".utf8) + Array(repeatElement(Array("X\r\n".utf8), count: 300).joined()),
-                        byByte: false
+                        Array("+OK\r\n".utf8) + Array(repeatElement(Array("X\r\n".utf8), count: 300).joined())
                     )
                 }
-            } else if line.hasPrefix("TEXT ") {
-                #expect(client.text == unescape(String(line.dropFirst(5))))
+            case .other("TEXT", let rest):
+                #expect(client.text == Dialogue.unescaped(rest))
                 client.text = []
-            } else if line.hasPrefix("* ") || line.hasPrefix("= ") {
+            case .other(let mark, let rest) where mark == "*" || mark == "=":
                 let told = client.told.isEmpty ? "nothing" : client.told.removeFirst()
-                #expect(told == line)
-            } else if line.hasPrefix("SEND ") {
-                client.send(line.split(separator: " ").dropFirst().map(String.init))
-            } else if line == "LOST" {
+                #expect(told == "\(mark) \(rest)")
+            case .other("SEND", let rest): client.send(rest.split(separator: " ").map(String.init))
+            case .other("LOST", _):
                 client.machine.failed(.connectionLost(client.machine.phase))
                 client.run()
-            } else if line == "TLS" {
+            case .other("TLS", _):
                 client.machine.tlsEstablished(isVerified: true, channelBinding: nil, &client.output)
                 client.run()
-            } else {
-                #expect(client.takeRest().isEmpty)
-                #expect(client.lastAction == line)
+            case .other(let word, let rest):
+                #expect(client.output.takeRest().isEmpty)
+                #expect(client.lastAction == (rest.isEmpty ? word : "\(word) \(rest)"))
             }
         }
-        #expect(client.takeRest().isEmpty)
+        #expect(client.output.takeRest().isEmpty)
         #expect(client.told.isEmpty && client.text.isEmpty)
     }
 
     @Test func SCRAMIsPreferred() throws {
         var client = POP3ClientUnderTest(["tls", "password"])
         client.run()
-        client.receive(Array("+OK\r\n+OK\r\nUSER\r\nSASL PLAIN SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n".utf8), byByte: false)
-        #expect(client.takeLine() == "CAPA")
-        #expect(client.takeLine().hasPrefix("AUTH SCRAM-SHA-256 "))
+        client.receive(Array("+OK\r\n+OK\r\nUSER\r\nSASL PLAIN SCRAM-SHA-256 SCRAM-SHA-1\r\n.\r\n".utf8))
+        #expect(client.output.takeLine() == "CAPA")
+        #expect(client.output.takeLine().hasPrefix("AUTH SCRAM-SHA-256 "))
         // RFC 7677 §3, with its nonce and password.
         client.receive(
             Array("+ ".utf8)
                 + Base64.encode(
                     Array("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096".utf8)
-                ) + [13, 10],
-            byByte: false
+                ) + [13, 10]
         )
-        let proof = Base64.decode(Array(client.takeLine().utf8).span).map { String(decoding: $0, as: UTF8.self) }
+        let proof = Base64.decode(Array(client.output.takeLine().utf8).span).map { String(decoding: $0, as: UTF8.self) }
         #expect(proof?.hasSuffix("p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=") == true)
-        client.receive(Array("+OK but no proof\r\n".utf8), byByte: false)
+        client.receive(Array("+OK but no proof\r\n".utf8))
         #expect(client.lastAction == "CLOSE authentication serverNotAuthentic")
     }
 
@@ -119,8 +83,8 @@ import Wire
 
     /// Everything recorded, in the place where it was said; what the recorders took for an error is one here too, except a
     /// listing with a gap, which is how a deleted message looks.
-    @Test(.enabled(if: TestData.root != nil, "POSTERN_TEST_DATA is not set"), arguments: Delivery.allCases)
-    func recordedAnswersAreRead(_ delivery: Delivery) throws {
+    @Test(.enabled(if: TestData.root != nil, "POSTERN_TEST_DATA is not set"), arguments: Feeding.allCases)
+    func recordedAnswersAreRead(_ feeding: Feeding) throws {
         let cases: [(file: String, command: [String], told: [String], action: String)] = [
             ("comcast/list.txt", ["list"], (1...7).map { "* \($0) \($0 * 1024)" } + ["= done +OK "], "READY"),
             ("comcast/list1.txt", ["list", "1"], ["* 1 1024", "= done +OK "], "READY"),
@@ -149,7 +113,7 @@ import Wire
             client.run()
             client.logIn([])
             client.send(command)
-            client.receive(try recorded(file), byByte: delivery == .byByte)
+            client.receive(try recorded(file), feeding)
             #expect(client.told == told, "\(file)")
             #expect(client.lastAction == action, "\(file)")
         }
@@ -159,7 +123,7 @@ import Wire
             client.logIn([])
             client.send(["retr", "1"])
             let octets = try recorded(file)
-            client.receive(octets, byByte: delivery == .byByte)
+            client.receive(octets, feeding)
             #expect(client.told == ["= done +OK message follows"] && client.lastAction == "READY")
             // The same without the first line, the last, and the dots in front of dots.
             let text = String(decoding: octets, as: UTF8.self).split(
@@ -176,7 +140,7 @@ import Wire
         ] {
             var client = POP3ClientUnderTest([])
             client.run()
-            for file in [greeting] + answers { client.receive(try recorded(file), byByte: delivery == .byByte) }
+            for file in [greeting] + answers { client.receive(try recorded(file), feeding) }
             #expect(client.lastAction == "READY")
             set.formUnion([greeting] + answers)
             if answers == ["comcast/capa2.txt"] {
@@ -187,16 +151,16 @@ import Wire
         }
         var refused = POP3ClientUnderTest([])
         refused.run()
-        refused.receive(try recorded("common/err-greeting.txt"), byByte: delivery == .byByte)
+        refused.receive(try recorded("common/err-greeting.txt"), feeding)
         #expect(refused.lastAction == "CLOSE refused greeting -ERR ")
         var login = POP3ClientUnderTest(["tls", "password"])
         login.run()
         for file in ["exchange/greeting.txt", "exchange/capa.txt"] {
-            login.receive(try recorded(file), byByte: delivery == .byByte)
+            login.receive(try recorded(file), feeding)
         }
         // PLAIN goes with its response, so Exchange's plus asks for nothing.
-        login.receive(try recorded("exchange/auth.txt"), byByte: delivery == .byByte)
-        login.receive(try recorded("exchange/capa.txt"), byByte: delivery == .byByte)
+        login.receive(try recorded("exchange/auth.txt"), feeding)
+        login.receive(try recorded("exchange/capa.txt"), feeding)
         #expect(login.lastAction == "READY")
         #expect(POP3ClientMachine.challenge(Array(try recorded("exchange/plus.txt").dropLast(2))) == [])
         set.formUnion(["common/err-greeting.txt", "exchange/auth.txt", "exchange/plus.txt"])
@@ -210,18 +174,14 @@ import Wire
         var client = POP3ClientUnderTest([])
         client.run()
         for file in ["comcast/greeting.txt", "comcast/capa1.txt"] {
-            client.receive(try TestData.bytes("pop3/mailkit-pop3/" + file), byByte: true)
+            client.receive(try TestData.bytes("pop3/mailkit-pop3/" + file), .byOctet)
         }
         client.machine.isAuthenticated = true
         client.send(["retr", "1"])
-        client.receive(try TestData.bytes("pop3/mailkit-pop3/comcast/retr1.txt"), byByte: false)
+        client.receive(try TestData.bytes("pop3/mailkit-pop3/comcast/retr1.txt"))
         #expect(client.told == ["= done +OK message follows"] && client.lastAction == "READY")
         #expect(client.text.count > 170_000 && !client.text.contains(13))
     }
-}
-
-private func unescape(_ text: String) -> [UInt8] {
-    Array(text.replacingOccurrences(of: "\\r", with: "\r").replacingOccurrences(of: "\\n", with: "\n").utf8)
 }
 
 /// A machine with an owner that sends what a test tells it to.
@@ -239,19 +199,7 @@ struct POP3ClientUnderTest: ~Copyable {
         configuration.tls = options.contains("tls=required") ? .required : .asIs
         configuration.allowsSecretsInClear = options.contains("clear")
         if options.contains("small") { configuration.maximumMessageOctets = 20 }
-        let password = options.contains("badpassword") ? "pen\r\ncil" : "pencil"
-        if options.contains("password") || options.contains("badpassword") {
-            configuration.credentials = SASLClientCredentials(
-                authenticationID: Array("user".utf8),
-                proof: .password(Secret(Array(password.utf8)))
-            )
-        }
-        if options.contains("token") {
-            configuration.credentials = SASLClientCredentials(
-                authenticationID: Array("user".utf8),
-                proof: .bearerToken(Secret(Array("tok".utf8)))
-            )
-        }
+        configuration.credentials = SASLClientCredentials(options: options)
         machine = POP3ClientMachine(
             configuration,
             isTLS: options.contains("tls"),
@@ -262,19 +210,14 @@ struct POP3ClientUnderTest: ~Copyable {
     /// A session that is set up.
     mutating func logIn(_ options: Set<String>) {
         let pipelining = options.contains("pipelining") ? "PIPELINING\r\n" : ""
-        receive(Array("+OK\r\n+OK\r\n\(pipelining).\r\n".utf8), byByte: false)
+        receive(Array("+OK\r\n+OK\r\n\(pipelining).\r\n".utf8))
         machine.isAuthenticated = true
         output.removeAll()
     }
 
-    mutating func receive(_ bytes: [UInt8], byByte: Bool) {
-        if byByte {
-            for byte in bytes {
-                input.append(byte)
-                run()
-            }
-        } else {
-            input.append(bytes)
+    mutating func receive(_ octets: [UInt8], _ feeding: Feeding = .whole) {
+        for piece in feeding.pieces(octets) {
+            input.append(piece)
             run()
         }
     }
@@ -289,10 +232,7 @@ struct POP3ClientUnderTest: ~Copyable {
                 lastAction = "TLS?"
                 return
             case .derive(let key):
-                let salted = key.password.withOctets {
-                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-                }
-                machine.derived(salted, &output)
+                machine.derived(key.saltedPassword(), &output)
             case .ready:
                 lastAction = "READY"
                 return
@@ -330,18 +270,6 @@ struct POP3ClientUnderTest: ~Copyable {
             }
         machine.send(command, &output)
         run()
-    }
-
-    mutating func takeLine() -> String {
-        guard let end = output.bytes.firstIndex(of: 10) else { return takeRest() }
-        let line = output.bytes.extracting(0..<end).repairedUTF8String()
-        output.consume(end + 1)
-        return line.hasSuffix("\r") ? String(line.dropLast()) : "\(line) (without CR)"
-    }
-
-    mutating func takeRest() -> String {
-        defer { output.removeAll() }
-        return output.bytes.repairedUTF8String()
     }
 
     private static func said(_ reply: POP3Reply) -> String {

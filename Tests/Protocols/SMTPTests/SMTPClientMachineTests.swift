@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-import Crypto
+import MachineSupport
 import MailTypes
 import SASL
+import TestSupport
 import Testing
 import Wire
 
@@ -13,67 +13,29 @@ import Wire
 /// message begun (from, recipients), `TEXT` its octets (`\r \n \\` are escapes), `QUIT`, `LOST`, `TIMEOUT` and `TLS` what
 /// happens to the session, `=` the result of a recipient, `READY` and `CLOSE reason` the machine's action; `#` options.
 @Suite struct SMTPClientMachineTests {
-    enum Delivery: String, CaseIterable, Sendable { case whole, byByte }
+    static func dialogues() throws -> [Dialogue] { try Dialogue.all(in: "ClientTranscripts") }
 
-    static func transcripts() throws -> [Dialogue] {
-        let folder = Transcript.folder.deletingLastPathComponent().appendingPathComponent("ClientTranscripts")
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "txt" }
-            .sorted { $0.path < $1.path }
-            .flatMap { Dialogue.parse(try String(contentsOf: $0, encoding: .utf8), file: $0.lastPathComponent) }
-    }
+    @Test func thereAreDialogues() throws { #expect(try Self.dialogues().count >= 30) }
 
-    struct Dialogue: CustomTestStringConvertible, Sendable {
-        let name: String
-        var lines: [String] = []
-        var options: Set<String> = []
-        var testDescription: String { name }
-
-        static func parse(_ text: String, file: String) -> [Dialogue] {
-            var all: [Dialogue] = []
-            for line in text.split(separator: "\n").map(String.init) {
-                if line.hasPrefix("=== ") {
-                    all.append(Dialogue(name: "\(file): \(line.dropFirst(4))"))
-                } else if line.hasPrefix("#") {
-                    if !all.isEmpty {
-                        all[all.count - 1].options.formUnion(line.dropFirst().split(separator: " ").map(String.init))
-                    }
-                } else {
-                    all[all.count - 1].lines.append(line)
-                }
-            }
-            return all
-        }
-    }
-
-    @Test func thereAreDialogues() throws { #expect(try Self.transcripts().count >= 30) }
-
-    @Test(arguments: try transcripts(), Delivery.allCases)
-    func dialogue(_ dialogue: Dialogue, _ delivery: Delivery) throws {
-        if dialogue.options.contains("whole"), delivery != .whole { return }
+    @Test(arguments: try dialogues(), Feeding.allCases)
+    func dialogue(_ dialogue: Dialogue, _ feeding: Feeding) throws {
+        if dialogue.options.contains("whole"), feeding != .whole { return }
         var client = ClientUnderTest(dialogue.options)
         client.run()
-        for line in dialogue.lines {
-            let rest = String(line.dropFirst(line.hasPrefix("S:") || line.hasPrefix("C:") ? 3 : 0))
-            if line.hasPrefix("S:") {
-                client.receive(Transcript.unescape(rest) + [13, 10], byByte: delivery == .byByte)
-            } else if line.hasPrefix("C:") {
-                let sent = client.takeLine()
-                #expect(sent == rest, "expected \(rest), got \(sent)")
-            } else {
-                let words = line.split(separator: " ").map(String.init)
-                switch words[0] {
-                case "=":
-                    let result = client.results.isEmpty ? "nothing" : client.results.removeFirst()
-                    #expect("= \(result)" == line)
-                case "READY", "CLOSE", "TLS?", "TEXT?":
-                    #expect(client.takeRest().isEmpty)
-                    #expect(client.lastAction == line)
-                default: client.perform(words, line)
-                }
+        for step in dialogue.steps(feeding) {
+            switch step {
+            case .arrives(let octets): client.receive(octets)
+            case .sends(let line): #expect(client.output.takeLine() == line)
+            case .other("=", let rest):
+                let result = client.results.isEmpty ? "nothing" : client.results.removeFirst()
+                #expect(result == rest)
+            case .other(let word, let rest) where ["READY", "CLOSE", "TLS?", "TEXT?"].contains(word):
+                #expect(client.output.takeRest().isEmpty)
+                #expect(client.lastAction == (rest.isEmpty ? word : "\(word) \(rest)"))
+            case .other(let word, let rest): client.perform(word, rest)
             }
         }
-        #expect(client.takeRest().isEmpty)
+        #expect(client.output.takeRest().isEmpty)
         #expect(client.results.isEmpty)
     }
 
@@ -108,7 +70,7 @@ import Wire
             server.output.removeAll()
             guard !toClient.isEmpty || !toServer.isEmpty else { break }
             for start in stride(from: 0, to: toClient.count, by: step) {
-                client.receive(Array(toClient[start..<min(start + step, toClient.count)]), byByte: false)
+                client.receive(Array(toClient[start..<min(start + step, toClient.count)]))
             }
         }
         #expect(client.lastAction == "CLOSE nil")
@@ -142,18 +104,7 @@ struct ClientUnderTest: ~Copyable {
             ? .required : options.contains("tls=opportunistic") ? .opportunistic : .asIs
         configuration.usesChunking = options.contains("chunking")
         configuration.allowsSecretsInClear = options.contains("clear")
-        if options.contains("password") {
-            configuration.credentials = SASLClientCredentials(
-                authenticationID: Array("user".utf8),
-                proof: .password(Secret(Array("pencil".utf8)))
-            )
-        }
-        if options.contains("token") {
-            configuration.credentials = SASLClientCredentials(
-                authenticationID: Array("user".utf8),
-                proof: .bearerToken(Secret(Array("tok".utf8)))
-            )
-        }
+        configuration.credentials = SASLClientCredentials(options: options)
         machine = SMTPClientMachine(
             configuration,
             isTLS: options.contains("tls"),
@@ -161,14 +112,9 @@ struct ClientUnderTest: ~Copyable {
         )
     }
 
-    mutating func receive(_ bytes: [UInt8], byByte: Bool) {
-        if byByte {
-            for byte in bytes {
-                input.append(byte)
-                run()
-            }
-        } else {
-            input.append(bytes)
+    mutating func receive(_ octets: [UInt8], _ feeding: Feeding = .whole) {
+        for piece in feeding.pieces(octets) {
+            input.append(piece)
             run()
         }
     }
@@ -183,10 +129,7 @@ struct ClientUnderTest: ~Copyable {
                 lastAction = "TLS?"
                 return
             case .derive(let key):
-                let salted = key.password.withOctets {
-                    key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-                }
-                machine.derived(salted, &output)
+                machine.derived(key.saltedPassword(), &output)
             case .ready:
                 lastAction = "READY"
                 guard case .begin(let recipients) = pending.first else {
@@ -232,34 +175,20 @@ struct ClientUnderTest: ~Copyable {
         )
     }
 
-    mutating func perform(_ words: [String], _ line: String) {
-        switch words[0] {
+    mutating func perform(_ word: String, _ rest: String) {
+        let words = rest.split(separator: " ").map(String.init)
+        switch word {
         case "SEND":
-            begin(from: words[1], to: words[2].split(separator: ",").map(String.init), Set(words.dropFirst(3)))
-        case "TEXT":
-            machine.supply(Transcript.unescape(String(line.dropFirst(5))).span, isLast: true, &output)
-        case "MORE":
-            machine.supply(Transcript.unescape(String(line.dropFirst(5))).span, isLast: false, &output)
-        case "TLS":
-            machine.tlsEstablished(isVerified: !words.contains("unverified"), channelBinding: nil, &output)
+            begin(from: words[0], to: words[1].split(separator: ",").map(String.init), Set(words.dropFirst(2)))
+        case "TEXT": machine.supply(Dialogue.unescaped(rest).span, isLast: true, &output)
+        case "MORE": machine.supply(Dialogue.unescaped(rest).span, isLast: false, &output)
+        case "TLS": machine.tlsEstablished(isVerified: rest != "unverified", channelBinding: nil, &output)
         case "QUIT": machine.quit(&output)
-        case "LOST": machine.failed(.connectionLost(machine.phase), unsentOctets: words.contains("unsent") ? 3 : 0)
+        case "LOST": machine.failed(.connectionLost(machine.phase), unsentOctets: rest == "unsent" ? 3 : 0)
         case "TIMEOUT": machine.failed(.timedOut(machine.phase), unsentOctets: 0)
-        default: preconditionFailure("no such step: \(line)")
+        default: preconditionFailure("no such step: \(word)")
         }
         run()
-    }
-
-    mutating func takeLine() -> String {
-        guard let end = output.bytes.firstIndex(of: 10) else { return takeRest() }
-        let line = output.bytes.extracting(0..<end).repairedUTF8String()
-        output.consume(end + 1)
-        return line.hasSuffix("\r") ? String(line.dropLast()) : "\(line) (without CR)"
-    }
-
-    mutating func takeRest() -> String {
-        defer { output.removeAll() }
-        return output.bytes.repairedUTF8String()
     }
 }
 

@@ -2,6 +2,7 @@
 
 import Foundation
 import MailTypes
+import TestSupport
 import Testing
 import Wire
 
@@ -19,7 +20,7 @@ import Wire
     @Test(arguments: falseEndings, [SMTPLineEndPolicy.reject, .normalize])
     func falseEndingEndsNothing(_ ending: String, _ policy: SMTPLineEndPolicy) throws {
         let smuggled = "MAIL FROM:<evil@example.org>\\r\\nRCPT TO:<bob@example.org>\\r\\nDATA\\r\\nevil"
-        let text = Transcript.unescape("a" + ending + smuggled + "\\r\\n.\\r\\n")
+        let text = Dialogue.unescaped("a" + ending + smuggled + "\\r\\n.\\r\\n")
         for size in [1, 2, 3, text.count] {
             var server = try inText(policy)
             for start in stride(from: 0, to: text.count, by: size) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import MailTypes
+import TestSupport
 import Testing
 
 @testable import SMTP
@@ -17,70 +17,26 @@ struct Transcript: CustomTestStringConvertible, Sendable {
         case action(String)
     }
 
-    let name: String
-    var steps: [Step] = []
-    var options: [String: String] = [:]
-    var testDescription: String { name }
+    let steps: [Step]
+    let options: [String: String]
+    let testDescription: String
 
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-        "Transcripts"
-    )
+    static func all() throws -> [Transcript] { try Dialogue.all(in: "Transcripts").map { Transcript($0) } }
 
-    static func all() throws -> [Transcript] {
-        try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "txt" }
-            .sorted { $0.path < $1.path }
-            .flatMap { url in try parse(String(contentsOf: url, encoding: .utf8), name: url.lastPathComponent) }
-    }
-
-    /// A file may hold several dialogues, each behind a line `=== name`.
-    static func parse(_ text: String, name: String) throws -> [Transcript] {
-        var all: [Transcript] = []
-        var current = Transcript(name: name)
-        for line in text.split(separator: "\n", omittingEmptySubsequences: true).map(String.init) {
+    private init(_ dialogue: Dialogue) {
+        testDescription = dialogue.name
+        let pairs = dialogue.options.map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+        options = Dictionary(pairs.filter { $0.count == 2 }.map { ($0[0], $0[1]) }) { first, _ in first }
+        steps = dialogue.lines.map { line in
             let rest = String(line.dropFirst(3))
-            if line.hasPrefix("===") {
-                if !current.steps.isEmpty { all.append(current) }
-                current = Transcript(name: "\(name): \(line.dropFirst(4))")
-            } else if line.hasPrefix("#") {
-                for option in line.dropFirst(1).split(separator: " ") where option.contains("=") {
-                    let pair = option.split(separator: "=", maxSplits: 1)
-                    current.options[String(pair[0])] = String(pair[1])
-                }
-            } else if line.hasPrefix("C:") {
-                current.steps.append(.client(unescape(rest) + [13, 10]))
-            } else if line.hasPrefix("C!") {
-                current.steps.append(.client(unescape(rest)))
-            } else if line.hasPrefix("S:") {
-                current.steps.append(.server(rest))
-            } else if line.hasPrefix("M:") {
-                current.steps.append(.message(unescape(rest)))
-            } else {
-                current.steps.append(.action(line))
+            return switch line.prefix(2) {
+            case "C:": .client(Dialogue.unescaped(rest) + [13, 10])
+            case "C!": .client(Dialogue.unescaped(rest))
+            case "S:": .server(rest)
+            case "M:": .message(Dialogue.unescaped(rest))
+            default: .action(line)
             }
         }
-        return all + [current]
-    }
-
-    static func unescape(_ text: String) -> [UInt8] {
-        var out: [UInt8] = []
-        var bytes = Array(text.utf8)[...]
-        while let byte = bytes.popFirst() {
-            guard byte == 0x5C, let kind = bytes.popFirst() else {
-                out.append(byte)
-                continue
-            }
-            switch kind {
-            case UInt8(ascii: "r"): out.append(13)
-            case UInt8(ascii: "n"): out.append(10)
-            case UInt8(ascii: "0"): out.append(0)
-            case UInt8(ascii: "x"):
-                out.append(UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16) ?? 0x3F)
-                bytes = bytes.dropFirst(2)
-            default: out.append(kind)
-            }
-        }
-        return out
     }
 
     var configuration: SMTPServerConfiguration {
@@ -108,15 +64,13 @@ struct Transcript: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct TranscriptTests {
-    enum Delivery: String, CaseIterable, Sendable { case whole, byLine, byByte }
-
     @Test func thereAreTranscripts() throws {
         #expect(try Transcript.all().count >= 34)
     }
 
-    @Test(arguments: try Transcript.all(), Delivery.allCases)
-    func dialogue(_ transcript: Transcript, _ delivery: Delivery) throws {
-        if let only = transcript.options["only"], only != delivery.rawValue { return }
+    @Test(arguments: try Transcript.all(), Feeding.allCases)
+    func dialogue(_ transcript: Transcript, _ feeding: Feeding) throws {
+        if let only = transcript.options["only"], only != feeding.rawValue { return }
         var server = ServerUnderTest(transcript.configuration, isTLS: transcript.options["tls"] == "implicit")
         server.storeFails = transcript.options["store"] == "fails"
         server.run()
@@ -125,7 +79,7 @@ struct Transcript: CustomTestStringConvertible, Sendable {
         var pending: [UInt8] = []
         func deliver() {
             guard !pending.isEmpty else { return }
-            if delivery == .byByte {
+            if feeding == .byOctet {
                 for byte in pending where server.lastAction == "read" { server.receive([byte]) }
             } else if server.lastAction == "read" {
                 server.receive(pending)
@@ -138,7 +92,7 @@ struct Transcript: CustomTestStringConvertible, Sendable {
             case .client(let bytes):
                 #expect(output.isEmpty, "unexpected reply before the client's next line")
                 pending += bytes
-                if delivery == .byLine {
+                if feeding == .byLine {
                     // Replies to a group of commands come in order, whenever they come.
                     if server.lastAction == "read" { server.receive(pending) }
                     pending = []
