@@ -219,6 +219,13 @@ let suites: [Target] = [
         path: "Tests/MachineSupport",
         swiftSettings: strict
     ),
+    // What tests of sessions share: a server that follows a script, a dialer that finds it.
+    .target(
+        name: "SessionSupport",
+        dependencies: ["Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "TestSupport"],
+        path: "Tests/SessionSupport",
+        swiftSettings: strict
+    ),
     // Prints what the MIME reader found, for comparison with other readers.
     .executableTarget(
         name: "MIMECheck",
@@ -278,8 +285,7 @@ let suites: [Target] = [
         "SMTPSessions",
         in: "Sessions",
         [
-            "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP",
-            "SASL",
+            "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "SMTP", "SASL", "SessionSupport",
             logging,
         ]
     ),
@@ -287,14 +293,13 @@ let suites: [Target] = [
         "IMAPSessions",
         in: "Sessions",
         [
-            "Crypto", "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP",
-            "SASL",
+            "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "IMAP", "SASL", "SessionSupport",
         ]
     ),
     tests(
         "POP3Sessions",
         in: "Sessions",
-        ["Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "POP3", "SASL"]
+        ["Runtime", "Sockets", "Transport", "Wire", "POP3", "SASL", "SessionSupport"]
     ),
     tests("Storage", in: "Mail", ["Runtime", "Files", "Crypto", "SQLite", "Wire", "JSON", "MailTypes", logging]),
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),

@@ -2,6 +2,7 @@
 
 import IMAP
 import MailTypes
+import SessionSupport
 import Sockets
 import Testing
 import Transport

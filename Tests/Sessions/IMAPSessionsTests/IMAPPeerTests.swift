@@ -2,9 +2,8 @@
 
 import IMAP
 import MailTypes
-import Resolver
-import Runtime
 import SASL
+import SessionSupport
 import Sockets
 import TestSupport
 import Testing
@@ -45,16 +44,7 @@ import Wire
             @escaping @Sendable (_ open: @Sendable (_ password: String) async throws -> IMAPClientSession) async throws
             -> R
     ) async throws -> R {
-        let responder = try DNSResponder { question, _ in
-            question.name == "mail.example.test" ? .addresses(["127.0.0.1"]) : .code(3)
-        }
-        let group = try EventLoopGroup(count: 1)
-        var configuration = ResolverConfiguration()
-        configuration.servers = [responder.server]
-        let resolver = NameResolver(configuration, loops: group.loops)
-        let dialer = try Dialer.loopback(resolver, trusting: TestAuthority.authorityPEM)
-        let pool = BlockingPool(name: "kdf", threads: 1)
-        let result = await Task(executorPreference: group.loops[0]) {
+        try await withDialer { dialer, pool in
             try await body { password in
                 var route = IMAPClientRoute(
                     server: ServerEndpoint(
@@ -71,12 +61,7 @@ import Wire
                 route.usesCompression = way == .compressed
                 return try await IMAPClientSession.open(route, dialer: dialer, pool: pool)
             }
-        }.result
-        await resolver.stop()
-        responder.stop()
-        group.stop()
-        pool.stop()
-        return try result.get()
+        }
     }
 
     private static func message(_ number: Int, lines: Int) -> [UInt8] {

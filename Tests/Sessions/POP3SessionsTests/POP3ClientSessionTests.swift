@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Egress
 import Foundation
 import POP3
-import Resolver
 import Runtime
 import SASL
-import Sockets
-import TLS
+import SessionSupport
 import TestSupport
 import Testing
 import Transport
@@ -15,43 +12,15 @@ import Wire
 
 @testable import POP3Sessions
 
-/// A loop, a dialer that knows `mail.example.test` as this machine, and a thread for keys.
-private func run<R: Sendable>(_ body: @escaping @Sendable (Dialer, BlockingPool) async throws -> R) async throws -> R {
-    let responder = try DNSResponder { question, _ in
-        question.name == "mail.example.test" ? .addresses(["127.0.0.1"]) : .code(3)
-    }
-    let group = try EventLoopGroup(count: 1)
-    var configuration = ResolverConfiguration()
-    configuration.servers = [responder.server]
-    let resolver = NameResolver(configuration, loops: group.loops)
-    var policy = EgressPolicy()
-    policy.allowed = ["127.0.0.0/8"].compactMap { IPNetwork($0.utf8) }
-    policy.ports[.mail] = [1...65_535]
-    let dialer = Dialer(
-        policy: policy,
-        resolver: resolver,
-        tls: try TLSClientContext(trustedCertificatesPEM: TestAuthority.authorityPEM)
-    )
-    let pool = BlockingPool(name: "kdf", threads: 1)
-    let result = await Task(executorPreference: group.loops[0]) { try await body(dialer, pool) }.result
-    await resolver.stop()
-    responder.stop()
-    group.stop()
-    pool.stop()
-    return try result.get()
-}
-
 private func route(
-    _ port: UInt16,
-    _ security: ServerEndpoint.Security,
-    user: String = "u1",
+    _ server: ServerEndpoint,
     password: String? = "pw"
 ) -> POP3ClientRoute {
     POP3ClientRoute(
-        server: ServerEndpoint(host: "mail.example.test", port: port, security: security),
+        server: server,
         credentials: password.flatMap {
             SASLClientCredentials(
-                authenticationID: Array(user.utf8),
+                authenticationID: Array("u1".utf8),
                 proof: .password(Secret(Array($0.utf8)))
             )
         }
@@ -61,36 +30,11 @@ private func route(
 /// A server that says what a test wants, line for line: each element is what it says when a line has come, nil for nothing more.
 private func scripted<R: Sendable>(
     _ answers: [String?],
-    _ body: @escaping @Sendable (Dialer, BlockingPool, UInt16) async throws -> R
+    _ body: @escaping @Sendable (ScriptedServer) async throws -> R
 ) async throws -> R {
-    let group = try EventLoopGroup(count: 1)
-    let listener = try Listener.bind(.loopback(port: 0), loops: group.loops) { connection in
-        connection.setDeadline(milliseconds: 30_000)
-        var input = ByteBuffer()
-        for answer in answers {
-            guard let answer else {
-                while (try? await connection.read(into: &input)) ?? 0 > 0 {}
-                return
-            }
-            var output = ByteBuffer(Array(answer.utf8))
-            guard (try? await connection.write(&output)) != nil else { return }
-            while input.bytes.firstIndex(of: ASCII.lf) == nil {
-                guard (try? await connection.read(into: &input)) ?? 0 > 0 else { return }
-            }
-            input.consume((input.bytes.firstIndex(of: ASCII.lf) ?? 0) + 1)
-        }
-    }
-    let result: Result<R, any Error>
-    do {
-        result = .success(
-            try await run { dialer, pool in
-                try await body(dialer, pool, listener.localAddress.port ?? 0)
-            }
-        )
-    } catch { result = .failure(error) }
-    await listener.drain(milliseconds: 0)
-    group.stop()
-    return try result.get()
+    let steps: [[ServerStep]] = answers.map { $0.map { [.sayRaw(Array($0.utf8)), .hear] } ?? [.silence] }
+    let server = try ScriptedServer([Array(steps.joined())])
+    return try await server.run { try await body(server) }
 }
 
 private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
@@ -108,15 +52,20 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
         "+OK\r\nUIDL\r\nPIPELINING\r\n.\r\n",
     ]
 
-    private static func open(_ port: UInt16, _ dialer: Dialer, _ pool: BlockingPool) async throws -> POP3ClientSession {
+    private static func open(_ server: ScriptedServer) async throws -> POP3ClientSession {
         var patience = POP3ClientPatience()
         patience[.list] = 100
-        return try await POP3ClientSession.open(route(port, .none), dialer: dialer, patience: patience, pool: pool)
+        return try await POP3ClientSession.open(
+            route(server.endpoint()),
+            dialer: server.dialer,
+            patience: patience,
+            pool: server.pool
+        )
     }
 
     @Test func refusalsLeaveTheSessionUsable() async throws {
-        try await scripted(Self.login + ["-ERR no such message\r\n", "+OK 2 300\r\n", nil]) { dialer, pool, port in
-            let session = try await Self.open(port, dialer, pool)
+        try await scripted(Self.login + ["-ERR no such message\r\n", "+OK 2 300\r\n", nil]) { server in
+            let session = try await Self.open(server)
             let refused = await error { try await session.retrieve(9) { $0.removeAll() } }
             #expect(refused == .refused(POP3Reply(isPositive: false, text: "no such message")))
             #expect(try await session.status() == POP3Status(messages: 2, octets: 300))
@@ -125,8 +74,8 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
     }
 
     @Test func aServerThatSaysNothingIsGivenUp() async throws {
-        try await scripted(Self.login + [nil]) { dialer, pool, port in
-            let session = try await Self.open(port, dialer, pool)
+        try await scripted(Self.login + [nil]) { server in
+            let session = try await Self.open(server)
             #expect(await error { try await session.sizes { _, _ in } } == .session(.timedOut(.list)))
             #expect(!session.isUsable)
             #expect(await error { try await session.noop() } == .session(.timedOut(.list)))
@@ -135,25 +84,29 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
 
     @Test func whoeverCannotTakeATextLosesTheSession() async throws {
         struct Full: Error {}
-        try await scripted(Self.login + ["+OK\r\nhalf a message\r\n", nil]) { dialer, pool, port in
-            let session = try await Self.open(port, dialer, pool)
+        try await scripted(Self.login + ["+OK\r\nhalf a message\r\n", nil]) { server in
+            let session = try await Self.open(server)
             await #expect(throws: Full.self) { try await session.retrieve(1) { _ in throw Full() } }
             #expect(!session.isUsable)
         }
     }
 
     @Test func aQuitWithoutAnswerLeavesItOpen() async throws {
-        try await scripted(Self.login + ["+OK\r\n"]) { dialer, pool, port in
-            let session = try await Self.open(port, dialer, pool)
+        try await scripted(Self.login + ["+OK\r\n"]) { server in
+            let session = try await Self.open(server)
             #expect(try await session.delete([1]).isEmpty)
             #expect(await error { try await session.quit() } == .session(.connectionLost(.quit)))
         }
     }
 
     @Test func thePasswordStaysHereWithoutTLS() async throws {
-        let heard = try await scripted(["+OK\r\n", "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n", nil]) { dialer, pool, port in
+        let heard = try await scripted(["+OK\r\n", "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n", nil]) { server in
             await error {
-                try await POP3ClientSession.open(route(port, .startTLS), dialer: dialer, pool: pool)
+                try await POP3ClientSession.open(
+                    route(server.endpoint(.startTLS)),
+                    dialer: server.dialer,
+                    pool: server.pool
+                )
             }
         }
         #expect(heard == .session(.tlsNotOffered))
@@ -168,7 +121,7 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
         let dovecot = try Dovecot(relay: 1)
         defer { dovecot.stop() }
         try dovecot.deliver(texts, to: "u1")
-        try await run { dialer, pool in try await body(dovecot, dialer, pool) }
+        try await withDialer { dialer, pool in try await body(dovecot, dialer, pool) }
     }
 
     @Test(.enabled(if: Dovecot.isInstalled), arguments: [ServerEndpoint.Security.startTLS, .implicit])
@@ -179,7 +132,8 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
             dialer,
             pool in
             let port = security == .implicit ? dovecot.pop3s : dovecot.pop3
-            let session = try await POP3ClientSession.open(route(port, security), dialer: dialer, pool: pool)
+            let endpoint = ServerEndpoint(host: "mail.example.test", port: port, security: security)
+            let session = try await POP3ClientSession.open(route(endpoint), dialer: dialer, pool: pool)
             #expect(session.isTLS && session.capabilities.pipelining && session.capabilities.uidl)
             #expect(try await session.status().messages == 3)
             var sizes: [UInt32: UInt64] = [:]
@@ -215,12 +169,12 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
             try await session.reset()
             #expect(try await session.delete([3]).isEmpty)
             try await session.quit()
-            let again = try await POP3ClientSession.open(route(port, security), dialer: dialer, pool: pool)
+            let again = try await POP3ClientSession.open(route(endpoint), dialer: dialer, pool: pool)
             #expect(try await again.status().messages == 2)
             // A connection that just ends deletes nothing.
             #expect(try await again.delete([1, 2]).isEmpty)
             again.close()
-            let last = try await POP3ClientSession.open(route(port, security), dialer: dialer, pool: pool)
+            let last = try await POP3ClientSession.open(route(endpoint), dialer: dialer, pool: pool)
             #expect(try await last.status().messages == 2)
             try await last.quit()
         }
@@ -230,7 +184,10 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
         try await Self.withDovecot([]) { dovecot, dialer, pool in
             let found = await error {
                 try await POP3ClientSession.open(
-                    route(dovecot.pop3s, .implicit, password: "wrong"),
+                    route(
+                        ServerEndpoint(host: "mail.example.test", port: dovecot.pop3s, security: .implicit),
+                        password: "wrong"
+                    ),
                     dialer: dialer,
                     pool: pool
                 )
@@ -246,7 +203,10 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
     @Test(.enabled(if: Dovecot.isInstalled)) func dovecotCanBeLookedAtWithoutALogin() async throws {
         try await Self.withDovecot([]) { dovecot, dialer, pool in
             let session = try await POP3ClientSession.open(
-                route(dovecot.pop3, .startTLS, password: nil),
+                route(
+                    ServerEndpoint(host: "mail.example.test", port: dovecot.pop3, security: .startTLS),
+                    password: nil
+                ),
                 dialer: dialer,
                 pool: pool
             )

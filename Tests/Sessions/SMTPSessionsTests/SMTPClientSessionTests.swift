@@ -4,6 +4,7 @@ import MailTypes
 import Runtime
 import SASL
 import SMTP
+import SessionSupport
 import Sockets
 import Testing
 import Transport
@@ -153,7 +154,7 @@ private let credentials = SASLClientCredentials(
 
     @Test func whatStandsBehindTheAnswerToSTARTTLSEndsTheSession() async throws {
         let server = try ScriptedServer([
-            ServerStep.greeting("STARTTLS") + [.hear, .sayRaw("220 go\r\n250 AUTH PLAIN\r\n"), .silence]
+            ServerStep.greeting("STARTTLS") + [.hear, .sayRaw(Array("220 go\r\n250 AUTH PLAIN\r\n".utf8)), .silence]
         ])
         let route = try server.route(.startTLS)
         let error = await #expect(throws: SMTPSessionError.self) {
@@ -235,7 +236,7 @@ private let credentials = SASLClientCredentials(
     }
 
     @Test func aReplyThatDribblesHasOneDeadline() async throws {
-        let dribble = (0..<2000).map { _ in ServerStep.sayRaw("250-x\r\n") }
+        let dribble = (0..<2000).map { _ in ServerStep.sayRaw(Array("250-x\r\n".utf8)) }
         let server = try ScriptedServer([[.say("220 hello"), .hear] + dribble + [.silence]])
         let route = try server.route()
         let error = await #expect(throws: SMTPSessionError.self) {
@@ -318,7 +319,7 @@ private let credentials = SASLClientCredentials(
     }
 
     @Test(arguments: [
-        [ServerStep.sayRaw("250 2.0.0 ok\r\n421 4.4.2 idle for too long\r\n"), .silence],
+        [ServerStep.sayRaw(Array("250 2.0.0 ok\r\n421 4.4.2 idle for too long\r\n".utf8)), .silence],
         [.say("250 2.0.0 ok"), .hear, .say("421 4.4.2 idle for too long"), .silence],
         [.say("250 2.0.0 ok"), .hear, .close],
     ])

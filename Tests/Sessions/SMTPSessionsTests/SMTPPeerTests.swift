@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Egress
 import MailTypes
-import Resolver
-import Runtime
 import SASL
 import SMTP
+import SessionSupport
 import Sockets
 import TestSupport
 import Testing
@@ -16,27 +14,6 @@ import Wire
 
 /// Against servers that others wrote.
 @Suite struct SMTPPeerTests {
-    /// Runs `body` on a loop, with a dialer that knows `mail.example.test` as this machine.
-    private static func run<R: Sendable>(
-        _ body: @escaping @Sendable (Dialer, BlockingPool) async throws -> R
-    ) async throws -> R {
-        let responder = try DNSResponder { question, _ in
-            question.name == "mail.example.test" ? .addresses(["127.0.0.1"]) : .code(3)
-        }
-        let group = try EventLoopGroup(count: 1)
-        var configuration = ResolverConfiguration()
-        configuration.servers = [responder.server]
-        let resolver = NameResolver(configuration, loops: group.loops)
-        let dialer = try Dialer.loopback(resolver, trusting: TestAuthority.authorityPEM)
-        let pool = BlockingPool(name: "kdf", threads: 1)
-        let result = await Task(executorPreference: group.loops[0]) { try await body(dialer, pool) }.result
-        await resolver.stop()
-        responder.stop()
-        group.stop()
-        pool.stop()
-        return try result.get()
-    }
-
     private static func route(
         _ port: UInt16,
         _ security: ServerEndpoint.Security = .none
@@ -49,7 +26,7 @@ import Wire
 
     /// Sends so many messages, of which each is larger than the last, and returns the codes of the answers.
     private static func send(_ count: Int, _ route: SMTPClientRoute, to recipients: [String]) async throws -> [UInt16] {
-        try await run { dialer, pool in
+        try await withDialer { dialer, pool in
             let session = try await SMTPClientSession.open(route, dialer: dialer, pool: pool)
             var codes: [UInt16] = []
             for number in 0..<count {

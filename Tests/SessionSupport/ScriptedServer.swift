@@ -1,61 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Egress
-import Foundation
-import MailTypes
 import Resolver
-import Runtime
-import SASL
-import SMTP
-import Sockets
+package import Runtime
+package import Sockets
 import TLS
 import TestSupport
-import Transport
+package import Transport
 import Wire
 
-@testable import SMTPSessions
-
 /// One step of a server that does what a test wants, whatever the protocol says.
-enum ServerStep: Sendable {
+package enum ServerStep: Sendable {
     /// Sends this, with CR LF behind it.
     case say(String)
     /// Sends exactly this.
-    case sayRaw(String)
+    case sayRaw([UInt8])
     /// Reads a line and notes it.
     case hear
-    /// Reads up to the dot and notes the text.
+    /// Reads up to a line that is a dot, and notes what came before it.
     case hearText
-    /// Reads so many octets of whatever comes.
+    /// Reads so many octets of whatever comes, and notes them.
     case hearOctets(Int)
+    /// Sends this again and again until the client goes.
+    case flood(String)
+    /// Sends an octet now and then until the client goes.
+    case drip
     case startTLS
     /// Reads and says nothing until the client goes.
     case silence
     case close
-
-    /// A session up to EHLO, with these extensions.
-    static func greeting(_ extensions: String...) -> [ServerStep] {
-        let lines = ["example.test"] + extensions
-        let reply = lines.enumerated().map { $0.offset == lines.count - 1 ? "250 \($0.element)" : "250-\($0.element)" }
-        return [.say("220 example.test ESMTP"), .hear, .say(reply.joined(separator: "\r\n"))]
-    }
-
-    /// MAIL, one RCPT and DATA, taken.
-    static let transaction: [ServerStep] = [
-        .hear, .say("250 2.1.0 ok"), .hear, .say("250 2.1.5 ok"), .hear, .say("354 go"), .hearText,
-    ]
 }
 
 /// A server with a script for each connection, and what a client needs to talk to it.
-final class ScriptedServer: Sendable {
-    let group: EventLoopGroup
-    let listener: Listener
-    let dialer: Dialer
-    let pool = BlockingPool(name: "kdf", threads: 1)
+package final class ScriptedServer: Sendable {
+    package let group: EventLoopGroup
+    package let dialer: Dialer
+    package let pool = BlockingPool(name: "kdf", threads: 1)
+    private let listener: Listener
     private let resolver: NameResolver
     private let heard = Lock<[String]>([])
     private let connections = Lock(0)
 
-    init(_ scripts: [[ServerStep]], isTLS: Bool = false, isTrusted: Bool = true) throws {
+    package init(_ scripts: [[ServerStep]], isTLS: Bool = false, isTrusted: Bool = true) throws {
         group = try EventLoopGroup(count: 1)
         let (certificate, key) = try TLSServerContext.makeSelfSigned(hostnames: ["127.0.0.1"])
         let server = try TLSServerContext(certificateChainPEM: certificate, privateKeyPEM: key)
@@ -78,37 +63,20 @@ final class ScriptedServer: Sendable {
     }
 
     /// What the server heard, line by line; a text as one.
-    var lines: [String] { heard.withLock { $0 } }
+    package var lines: [String] { heard.withLock { $0 } }
 
-    func route(_ security: ServerEndpoint.Security = .none) throws -> SMTPClientRoute {
-        SMTPClientRoute(
-            server: ServerEndpoint(host: "127.0.0.1", port: listener.localAddress.port ?? 0, security: security),
-            clientName: try Domain(Array("client.example".utf8).span)
-        )
+    package func endpoint(_ security: ServerEndpoint.Security = .none) -> ServerEndpoint {
+        ServerEndpoint(host: "127.0.0.1", port: listener.localAddress.port ?? 0, security: security)
     }
 
     /// Runs `body` on the loop, and ends everything afterwards.
-    func run<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+    package func run<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         let result = await Task(executorPreference: group.loops[0]) { try await body() }.result
         await listener.drain(milliseconds: 0)
         await resolver.stop()
         group.stop()
         pool.stop()
         return try result.get()
-    }
-}
-
-extension Dialer {
-    /// Connects to this machine, at any port.
-    static func loopback(_ resolver: NameResolver, trusting certificate: [UInt8]?) throws -> Dialer {
-        var policy = EgressPolicy()
-        policy.allowed = ["127.0.0.0/8", "::1/128"].compactMap { IPNetwork($0.utf8) }
-        policy.ports[.mail] = [1...65_535]
-        return Dialer(
-            policy: policy,
-            resolver: resolver,
-            tls: try TLSClientContext(trustedCertificatesPEM: certificate)
-        )
     }
 }
 
@@ -129,31 +97,36 @@ private final class ScriptActor {
     /// What was heard, if this was to hear something.
     func perform(_ step: ServerStep) async throws -> String {
         switch step {
-        case .say(let text): return try await say(text + "\r\n")
-        case .sayRaw(let text): return try await say(text)
+        case .say(let text): try await say(Array("\(text)\r\n".utf8))
+        case .sayRaw(let octets): try await say(octets)
+        case .flood(let text):
+            let octets = Array(String(repeating: text, count: 1 + 4096 / text.utf8.count).utf8)
+            while true { try await say(octets) }
+        case .drip:
+            while true {
+                try await say([UInt8(ascii: "x")])
+                try await connection.loop.sleep(milliseconds: 20)
+            }
         case .hear: return try await take(through: Array("\r\n".utf8))
         case .hearText: return try await take(through: Array("\r\n.\r\n".utf8))
         case .hearOctets(let count):
             while input.count < count { try await fill() }
-            input.consume(count)
-            return ""
-        case .startTLS:
-            try await connection.startTLS(tls, unread: input)
-            return ""
-        case .silence:
-            while true { try await fill() }
+            return take(count, and: 0)
+        case .startTLS: try await connection.startTLS(tls, unread: input)
+        case .silence: while true { try await fill() }
         case .close:
             connection.close()
             throw Ended()
         }
-    }
-
-    private func say(_ text: String) async throws -> String {
-        var output = ByteBuffer(Array(text.utf8))
-        try await connection.write(&output)
         return ""
     }
 
+    private func say(_ octets: [UInt8]) async throws {
+        var output = ByteBuffer(octets)
+        try await connection.write(&output)
+    }
+
+    /// What stands before the first `end`, which is taken too.
     private func take(through end: [UInt8]) async throws -> String {
         while true {
             let octets = input.array()
@@ -162,11 +135,16 @@ private final class ScriptActor {
                     octets[$0..<($0 + end.count)].elementsEqual(end)
                 })
             {
-                input.consume(start + end.count)
-                return String(decoding: octets[..<start], as: UTF8.self)
+                return take(start, and: end.count)
             }
             try await fill()
         }
+    }
+
+    private func take(_ count: Int, and end: Int) -> String {
+        let text = input.bytes.extracting(0..<count).repairedUTF8String()
+        input.consume(count + end)
+        return text
     }
 
     private func fill() async throws {
