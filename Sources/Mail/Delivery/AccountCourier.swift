@@ -33,6 +33,7 @@ final class AccountCourier: Sendable {
                 if pause > 0 { await wakeup.sleep(milliseconds: pause, on: work.loop) }
             }
         }
-        await work.value.finish()
+        // This task may be cancelled, and then waits for nothing any more.
+        await Task(executorPreference: work.loop) { await work.value.finish() }.value
     }
 }

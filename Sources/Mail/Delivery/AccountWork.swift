@@ -103,6 +103,8 @@ final class AccountWork {
     }
 
     private func look() async throws -> Int? {
+        // Another route ends what the last one's failures blocked.
+        if isBlocked { try await renewRoute() }
         if isBlocked {
             dropJobs()
             try await settleOverdue()
@@ -236,7 +238,11 @@ final class AccountWork {
                 if let session { usable = session } else { usable = try await pool.take() }
                 session = usable
                 prove()
-                try await send(message, job, over: usable)
+                do {
+                    try await send(message, job, over: usable)
+                } catch let error as BodyError {
+                    cannotRead(message.submission, job, error)
+                }
             } catch let refusal as PoolRefusal<SMTPSessionError> {
                 await refused(refusal, job)
             } catch {
@@ -297,12 +303,7 @@ final class AccountWork {
 
     /// The message of a job, with the recipients that still wait for it; nil where there are none, or their time is up.
     private func open(_ job: Job) async throws -> OutgoingMessage? {
-        let files = parts.store.bodies
-        let found = try await parts.store.read { snapshot -> (SubmissionRow, BodyReader)? in
-            guard let submission = try snapshot.outbox.get(job.submission) else { return nil }
-            return (submission, try snapshot.openBody(submission.body, files: files))
-        }
-        guard let (submission, reader) = found else {
+        guard let submission = try await parts.store.read({ try $0.outbox.get(job.submission) }) else {
             taken.subtract(job.recipients.map(\.key))
             return nil
         }
@@ -313,10 +314,32 @@ final class AccountWork {
             settle(Settlement(submission: submission, outcomes: waiting.map { ($0, policy.expired($0)) }), of: job)
             return nil
         }
+        let reader: BodyReader
+        do {
+            reader = try await parts.store.openBody(submission.body)
+        } catch let error as BodyError {
+            cannotRead(submission, job, error)
+            return nil
+        }
         let message = OutgoingMessage(submission: submission, reader: reader, pool: parts.store.blocking)
         guard message.recipients(of: job).isEmpty else { return message }
         taken.subtract(job.recipients.map(\.key))
         return nil
+    }
+
+    /// One message whose octets cannot be had waits for its next time, and keeps no other waiting.
+    private func cannotRead(_ submission: SubmissionRow, _ job: Job, _ error: BodyError) {
+        let keys = Set(job.recipients.map(\.key))
+        let waiting = submission.recipients.filter { keys.contains($0.key) && $0.due != nil }
+        parts.logger.error("a message cannot be read", metadata: metadata("\(error)"))
+        let (policy, now) = (policy, parts.now)
+        let outcomes = waiting.map { recipient in
+            (
+                recipient,
+                policy.waiting("The message cannot be read.", recipient, now: now, expires: submission.expires)
+            )
+        }
+        settle(Settlement(submission: submission, outcomes: outcomes), of: job)
     }
 
     private struct NobodyLeft: Error {}
@@ -402,18 +425,36 @@ final class AccountWork {
     }
 
     private func record(_ settlement: Settlement) async throws {
-        let bounce = try await Bounce.prepare(settlement, remote: route?.server.host, parts)
+        var bounce: Bounce?
+        do {
+            bounce = try await Bounce.prepare(settlement, remote: route?.server.host, parts)
+        } catch StoreError.closed {
+            throw StoreError.closed
+        } catch {
+            // What became of the message counts, whether a report of it can be made or not.
+            parts.logger.error("a report to a sender cannot be made", metadata: metadata("\(error)"))
+        }
+        do {
+            try await write(settlement, bounce)
+        } catch StoreError.overQuota, StoreError.notFound {
+            try await write(settlement, bounce?.unfiled)
+        }
+        for (_, outcome) in settlement.outcomes { parts.metrics.count(outcome.state) }
+    }
+
+    private func write(_ settlement: Settlement, _ bounce: Bounce?) async throws {
         try await parts.store.write { transaction in
+            var hasFailed = false
             for (recipient, outcome) in settlement.outcomes {
                 do {
-                    try transaction.outbox.record(outcome, for: recipient)
+                    let isKept = try transaction.outbox.record(outcome, for: recipient)
+                    if isKept, outcome.isFailure { hasFailed = true }
                 } catch StoreError.notFound {
                     // The account was deleted meanwhile, and all of this with it.
                 }
             }
-            try bounce?.file(in: transaction)
+            if hasFailed { try bounce?.file(in: transaction) }
         }
-        for (_, outcome) in settlement.outcomes { parts.metrics.count(outcome.state) }
     }
 
     /// Waits for what is being written down, and lets the sessions go.

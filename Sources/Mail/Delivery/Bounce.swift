@@ -14,15 +14,28 @@ struct Bounce: Sendable {
 
     let submission: SubmissionRow
     let failures: Int
-    let content: NewContent
+    /// Nil where the sender's inbox is not here, or does not take it: the event has to do.
+    private(set) var content: NewContent?
+
+    var unfiled: Bounce {
+        var bounce = self
+        bounce.content = nil
+        return bounce
+    }
 
     /// Nil where nobody failed for good, or there is nobody to tell.
     static func prepare(_ settlement: Settlement, remote: String?, _ parts: CourierParts) async throws -> Bounce? {
-        let failures = settlement.outcomes.filter { $0.outcome.state == .refused || $0.outcome.state == .expired }
+        let failures = settlement.outcomes.filter(\.outcome.isFailure)
         guard !failures.isEmpty, let sender = settlement.submission.sender,
             let messageID = MessageID.random(at: parts.hostname)
         else { return nil }
-        let reader = try await parts.store.openBody(settlement.submission.body)
+        let (owner, body) = (settlement.submission.account, settlement.submission.body)
+        let account = try await parts.store.read { try $0.accounts.get(owner) }
+        // The inbox of an IMAP account is at a server, of which the store is the mirror.
+        guard let account, account.kind != .imap else {
+            return Bounce(submission: settlement.submission, failures: failures.count, content: nil)
+        }
+        let reader = try await parts.store.openBody(body)
         let message = OutgoingMessage(submission: settlement.submission, reader: reader, pool: parts.store.blocking)
         let report = DeliveryStatusNotification(
             reporter: parts.hostname,
@@ -47,15 +60,9 @@ struct Bounce: Sendable {
     /// Puts it into the sender's inbox, where that is here, and announces it.
     func file(in transaction: Transaction) throws {
         guard let account = try transaction.accounts.get(submission.account) else { return }
-        var message: PlacementID?
-        switch account.kind {
-        case .local, .pop3:
-            message = try LocalDelivery(content: content, trace: [], recipients: [account.id]).perform(transaction)
-                .first?.id
-        case .imap:
-            // The inbox is at a server, of which the store is the mirror: the event has to do.
-            break
+        let message = try content.map {
+            try LocalDelivery(content: $0, trace: [], recipients: [account.id]).perform(transaction).first?.id
         }
-        try transaction.outbox.noteBounce(of: submission, recipients: failures, message: message)
+        try transaction.outbox.noteBounce(of: submission, recipients: failures, message: message ?? nil)
     }
 }

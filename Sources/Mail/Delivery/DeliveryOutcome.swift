@@ -159,7 +159,9 @@ struct DeliveryPolicy: Sendable {
     /// What a session that did not come about says of the server.
     static func trouble(_ error: SMTPSessionError) -> (HostLedger.Trouble, words: String) {
         switch error {
-        case .dial(let error): (.unreachable, "\(error)")
+        // Whether a certificate is taken, and how TLS begins, is this account's matter: no other shall wait for it.
+        case .dial(let error): (error.isOfServer ? .unreachable : .account, "\(error)")
+        case .session(.tlsNotOffered), .session(.injectedBeforeTLS): (.account, error.words)
         case .session(.refused(.authentication, let reply)) where reply.code >= 500:
             (.account, reply.words(atMost: 500))
         case .session(.authentication), .session(.noCommonMechanism): (.account, error.words)

@@ -44,7 +44,7 @@ struct MailboxConnector: Sendable {
             return MailboxSession(session) { [ledger = parts.ledger] in ledger.closed(host) }
         } catch {
             let failure = RemoteError(opening: error)
-            parts.ledger.failed(host, failure.trouble, words: failure.reason)
+            parts.ledger.failed(host, Self.trouble(error, failure), words: failure.reason)
             throw failure
         }
     }
@@ -72,6 +72,19 @@ struct MailboxConnector: Sendable {
         let trouble = parts.ledger.standing(of: host).lastTrouble
         throw trouble.map { RemoteError.unavailable($0) }
             ?? .busy("As many connections to the server as may be are in use.")
+    }
+
+    /// What a failure says of the server.
+    ///
+    /// Whether a certificate is taken, and how TLS begins, is this account's matter: no other shall wait for it.
+    private static func trouble(_ error: IMAPSessionError, _ failure: RemoteError) -> HostLedger.Trouble {
+        switch (error, failure) {
+        case (.dial(let error), _): error.isOfServer ? .unreachable : .account
+        case (.session(.tlsNotOffered), _), (.session(.injectedBeforeTLS), _): .account
+        case (_, .unavailable): .unreachable
+        case (_, .busy): .tooMany
+        case (_, .authentication), (_, .refused), (_, .overQuota), (_, .unsupported), (_, .gone): .account
+        }
     }
 
     private func route() async throws -> IMAPClientRoute {
@@ -165,14 +178,6 @@ extension RemoteError {
         case .noPermission: self = .refused(status.text, code: "NOPERM")
         case .cannot: self = .refused(status.text, code: "CANNOT")
         default: self = .refused(status.text, code: nil)
-        }
-    }
-
-    var trouble: HostLedger.Trouble {
-        switch self {
-        case .unavailable: .unreachable
-        case .busy: .tooMany
-        case .authentication, .refused, .overQuota, .unsupported, .gone: .account
         }
     }
 }

@@ -28,6 +28,16 @@ package enum DialError: Error, Hashable, Sendable {
     case cancelled
 }
 
+extension DialError {
+    /// Whether the server is the trouble, for whoever connects to it, and not how this one wanted to.
+    package var isOfServer: Bool {
+        switch self {
+        case .resolve, .connect, .timeout: true
+        case .denied, .certificate, .tls, .injectedBeforeTLS, .cancelled: false
+        }
+    }
+}
+
 extension DialError: CustomStringConvertible {
     package var description: String {
         switch self {

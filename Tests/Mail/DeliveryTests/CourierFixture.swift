@@ -28,6 +28,8 @@ final class CourierFixture: Sendable {
     let courier: Courier
     let ledger: HostLedger
     let ann: AccountRow
+    /// By which ann's mail goes out.
+    let route: Lock<SubmissionRoute?>
     private let resolver: NameResolver
 
     struct Setting {
@@ -74,11 +76,12 @@ final class CourierFixture: Sendable {
             retriesUnknown: setting.retriesUnknown,
             version: [1]
         )
-        let hasRoute = setting.hasRoute
+        let present = Lock<SubmissionRoute?>(setting.hasRoute ? route : nil)
+        self.route = present
         let parts = CourierParts(
             store: store,
             reader: Intake(store: store),
-            routes: { _ in hasRoute ? route : nil },
+            routes: { _ in present.withLock { $0 } },
             dialer: Dialer(policy: policy, resolver: resolver, tls: try TLSClientContext()),
             ledger: ledger,
             hostname: address.domain,

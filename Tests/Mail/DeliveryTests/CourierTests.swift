@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Backends
+import Foundation
 import MailTypes
 import Runtime
 import Storage
@@ -245,7 +246,70 @@ import Wire
         }
     }
 
+    @Test func anotherRouteEndsTheWaitAfterARefusedLogin() async throws {
+        let logins = Lock(0)
+        try await CourierFixture.run {
+            $0.rate = 1
+            $0.password = "wrong"
+            $0.script.extensions = ["AUTH PLAIN"]
+            $0.script.auth = {
+                logins.withLock { count in
+                    count += 1
+                    return count == 1 ? .say("535 5.7.8 no") : .say("235 2.7.0 yes")
+                }
+            }
+            $0.limits.loginDelayMilliseconds = 3_600_000
+        } _: { fixture in
+            let id = try await fixture.submit("m", to: "a@x.example")
+            _ = try await fixture.wait(for: id, .deferred)
+            fixture.route.withLock { $0?.version = [2] }
+            let other = try await fixture.submit("other", to: "a@x.example")
+            _ = try await fixture.wait(for: other, .delivered)
+        }
+    }
+
+    @Test func aMessageThatCannotBeReadKeepsNoOtherWaiting() async throws {
+        try await CourierFixture.run({ $0.rate = 1 }, starting: false) { fixture in
+            let large = String(repeating: "x\r\n", count: 200_000)
+            let lost = try await fixture.submit("lost", to: "a@x.example", text: large)
+            try FileManager.default.removeItem(atPath: fixture.store.bodies.directory)
+            let other = try await fixture.submit("other", to: "a@x.example")
+            fixture.courier.start()
+            _ = try await fixture.wait(for: other, .delivered)
+            let rows = try await fixture.wait(for: lost, .deferred)
+            #expect(rows[0].reply == "The message cannot be read.")
+        }
+    }
+
+    @Test func stoppingWaitsForNoServer() async throws {
+        try await CourierFixture.run {
+            $0.rate = 1
+            $0.script.final = { _, _ in .silent }
+        } _: { fixture in
+            let id = try await fixture.submit("m", to: "a@x.example")
+            _ = try await fixture.wait(for: id) { $0.first?.ending != nil }
+            await fixture.courier.stop(milliseconds: 50)
+            #expect(try await fixture.recipients(of: id)[0].state == .unknown)
+        }
+    }
+
     // MARK: What its owner wants
+
+    @Test func anotherTryOfAnUnknownOutcomeCanBeCalledOff() async throws {
+        try await CourierFixture.run {
+            $0.rate = 1
+            $0.script.final = { _, _ in .drop }
+        } _: { fixture in
+            let id = try await fixture.submit("m", to: "a@x.example")
+            _ = try await fixture.wait(for: id) { $0.first?.state == .unknown && $0.first?.due != nil }
+            let ann = fixture.ann
+            let row = try await fixture.store.read { try $0.outbox.get(id, in: ann.key) }
+            let submission = try #require(row)
+            #expect(try await fixture.store.write { try $0.outbox.cancel(submission) } == 1)
+            let rows = try await fixture.recipients(of: id)
+            #expect(rows[0].state == .unknown && rows[0].due == nil)
+        }
+    }
 
     @Test func aCancelledMessageIsNotSent() async throws {
         try await CourierFixture.run {

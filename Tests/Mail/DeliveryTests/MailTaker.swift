@@ -14,6 +14,8 @@ final class MailTaker: Sendable {
         case hangUp(String)
         /// Closes without a word.
         case drop
+        /// Says nothing, as long as the other side stays.
+        case silent
     }
 
     struct Taken: Hashable, Sendable {
@@ -135,7 +137,7 @@ final class MailTaker: Sendable {
             let isTaken: Bool
             switch reply {
             case .say(let words), .hangUp(let words): isTaken = words.hasPrefix("2")
-            case .drop: isTaken = true
+            case .drop, .silent: isTaken = true
             }
             if isTaken { state.withLock { $0.taken.append(Taken(recipients: recipients, text: text)) } }
             try await answer(reply)
@@ -148,6 +150,7 @@ final class MailTaker: Sendable {
                 try await say(text)
                 throw Over()
             case .drop: throw Over()
+            case .silent: _ = try await line()
             }
         }
 

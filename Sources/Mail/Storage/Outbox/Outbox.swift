@@ -216,7 +216,10 @@ extension Outbox where View == Transaction {
         var wanted = 0
         for recipient in recipients {
             wanted += try connection.run(
-                "UPDATE recipients SET ending = ?3 WHERE account = ?1 AND pk = ?2 AND state <> 'cancelled'",
+                """
+                UPDATE recipients SET ending = ?3
+                WHERE account = ?1 AND pk = ?2 AND state <> 'cancelled' AND due IS NOT NULL
+                """,
                 recipient.account,
                 recipient.key,
                 view.now.milliseconds
@@ -227,22 +230,23 @@ extension Outbox where View == Transaction {
 
     /// Notes how a try ended; with ``RecipientOutcome/due``, when the next one is.
     ///
-    /// A recipient that was cancelled meanwhile stays so, unless it was delivered, or may have been, after all.
-    package func record(_ outcome: RecipientOutcome, for recipient: RecipientRow) throws {
+    /// A recipient that was cancelled meanwhile stays so, unless it was delivered, or may have been, after all: false then.
+    @discardableResult
+    package func record(_ outcome: RecipientOutcome, for recipient: RecipientRow) throws -> Bool {
         let current = try connection.first(
-            "SELECT state FROM recipients WHERE account = ?1 AND pk = ?2",
+            "SELECT state, due IS NULL FROM recipients WHERE account = ?1 AND pk = ?2",
             recipient.account,
             recipient.key
-        ) { RecipientState(rawValue: $0.string(0)) }
+        ) { (state: RecipientState(rawValue: $0.string(0)), hasEnded: $0.bool(1)) }
         guard let current else { throw StoreError.notFound(.recipient) }
-        let isCancelled = current == .cancelled
+        let isCancelled = current.state == .cancelled || current.state == .unknown && current.hasEnded
         if isCancelled, outcome.state != .delivered, outcome.state != .unknown {
             try connection.run(
                 "UPDATE recipients SET ending = NULL WHERE account = ?1 AND pk = ?2",
                 recipient.account,
                 recipient.key
             )
-            return
+            return false
         }
         try connection.run(
             """
@@ -262,8 +266,9 @@ extension Outbox where View == Transaction {
             view.now.milliseconds,
             outcome.state == .unknown ? 1 : 0
         )
-        guard let submission = try touch(recipient.submission, of: recipient.account) else { return }
+        guard let submission = try touch(recipient.submission, of: recipient.account) else { return true }
         try announce(outcome, of: recipient.address, submission: submission, account: recipient.account)
+        return true
     }
 
     /// Announces that the sender was told of recipients that were not reached, by a message in a folder or not.
@@ -292,8 +297,21 @@ extension Outbox where View == Transaction {
     }
 
     /// Ends the tries for recipients still waiting; how many they are.
+    ///
+    /// Those who may have got the message, and would be sent it once more, stay unknown.
     package func cancel(_ submission: SubmissionRow) throws -> Int {
-        try change(submission, from: [.queued, .deferred], to: .cancelled, due: nil)
+        let count = try change(submission, from: [.queued, .deferred], to: .cancelled, due: nil)
+        let doubtful = try connection.run(
+            """
+            UPDATE recipients SET due = NULL, updated = ?3
+            WHERE account = ?1 AND submission = ?2 AND state = 'unknown' AND due IS NOT NULL
+            """,
+            submission.account,
+            submission.key,
+            view.now.milliseconds
+        )
+        if doubtful > 0 { _ = try touch(submission.key, of: submission.account) }
+        return count + doubtful
     }
 
     /// Removes a submission that has ended for all its recipients.

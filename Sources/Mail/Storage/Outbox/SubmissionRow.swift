@@ -89,6 +89,8 @@ package struct RecipientRow: Hashable, Sendable {
 /// How a try to deliver to one recipient ended.
 package struct RecipientOutcome: Hashable, Sendable {
     package var state: RecipientState
+    /// The recipient will not get the message, and the sender is to be told.
+    package var isFailure: Bool { state == .refused || state == .expired }
     /// When the next try is; nil for none.
     package var due: Timestamp?
     /// The part of the dialogue it ended in, as a word.
