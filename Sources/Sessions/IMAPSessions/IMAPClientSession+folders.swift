@@ -16,6 +16,8 @@ package struct IMAPFolder: Hashable, Sendable {
 extension IMAPClientSession {
     /// Folders that are held of one server.
     private static var maximumFolders: Int { 100_000 }
+    /// Of the names of all of them.
+    private static var maximumFolderOctets: Int { 16 << 20 }
 
     /// All folders, with their special use and whether they are subscribed, where the server tells that; and with `status`,
     /// where it has LIST-STATUS.
@@ -32,11 +34,15 @@ extension IMAPClientSession {
         let commands: [IMAPCommand] =
             capabilities.contains(.listExtended) ? [.list(request)] : [.list(request), .list(subscribed)]
         var folders: [IMAPFolder] = []
+        var octets = 0
         var places: [IMAPMailboxName: Int] = [:]
         let results = try await perform(commands) { place, told in
             switch told {
             case .response(.list(let entry)) where place == 0:
-                guard folders.count < Self.maximumFolders else { throw IMAPSessionError.tooMuch }
+                octets += entry.mailbox.octets.count + entry.otherAttributes.reduce(0) { $0 + $1.count }
+                guard folders.count < Self.maximumFolders, octets <= Self.maximumFolderOctets else {
+                    throw IMAPSessionError.tooMuch
+                }
                 // Some servers tell of INBOX twice.
                 guard places[entry.mailbox] == nil else { return }
                 places[entry.mailbox] = folders.count

@@ -11,6 +11,14 @@ extension IMAPClientSession {
     /// Octets of sections that are collected of one message.
     private static var collectedOctets: Int { 1 << 20 }
 
+    /// Ranges that a server tells of in one answer, in however many responses.
+    static var maximumRanges: Int { 1_000_000 }
+
+    static func add(_ ranges: [ClosedRange<UInt32>], to all: inout [ClosedRange<UInt32>]) throws {
+        guard all.count + ranges.count <= maximumRanges else { throw IMAPSessionError.tooMuch }
+        all += ranges
+    }
+
     private func pieces(_ uids: IMAPNumberSet) throws -> [IMAPMessages] {
         guard !uids.isEmpty else { throw IMAPSessionError.unencodable }
         return uids.pieces(ofAtMost: Self.setOctets).map { .uids($0) }
@@ -54,7 +62,7 @@ extension IMAPClientSession {
             case .sectionBegins(let section, let octets): try collecting.begin(section, octets)
             case .sectionOctets(let octets): collecting.add(octets)
             case .sectionEnds: collecting.end()
-            case .response(.vanished(let uids, isEarlier: true)): vanished += uids.ranges
+            case .response(.vanished(let uids, isEarlier: true)): try Self.add(uids.ranges, to: &vanished)
             case .response(let response): onUpdate(IMAPUpdate(response))
             case .idling, .wantsOctets, .timeIsUp: break
             }
@@ -154,7 +162,7 @@ extension IMAPClientSession {
             case .response(.search(let some, _)):
                 guard numbers.count + some.count <= maximumHits else { throw IMAPSessionError.tooMuch }
                 numbers += some
-            case .response(.extendedSearch(let search)): ranges += search.all?.ranges ?? []
+            case .response(.extendedSearch(let search)): try Self.add(search.all?.ranges ?? [], to: &ranges)
             case .response(let response): onUpdate(IMAPUpdate(response))
             case .message(let message): onUpdate(.message(message))
             case .sectionBegins, .sectionOctets, .sectionEnds, .idling, .wantsOctets, .timeIsUp: break
@@ -190,7 +198,10 @@ extension IMAPClientSession {
             switch told {
             case .response(.status(let status)):
                 // MOVE tells it before the messages go.
-                if case .copyUID(let uids) = status.code { copied.append(uids) } else { onUpdate(.status(status)) }
+                guard case .copyUID(let uids) = status.code else { return onUpdate(.status(status)) }
+                // One for each command, and its repetition at the end.
+                guard copied.count < commands.count * 2 else { throw IMAPSessionError.tooMuch }
+                copied.append(uids)
             case .response(let response): onUpdate(IMAPUpdate(response))
             case .message(let message): onUpdate(.message(message))
             case .sectionBegins, .sectionOctets, .sectionEnds, .idling, .wantsOctets, .timeIsUp: break

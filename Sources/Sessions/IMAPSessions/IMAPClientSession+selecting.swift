@@ -66,9 +66,10 @@ extension IMAPClientSession {
                 for message in undecided { onUpdate(.message(message)) }
                 undecided = []
                 isUndecided = false
+            case .response(.vanished(let uids, _)): try Self.add(uids.ranges, to: &selected.vanished)
             case .response(let response): selected.take(response)
             case .message(let message) where isUndecided:
-                undecided.append(message)
+                undecided.append(message.change)
                 // No server has so much to tell of what it is about to close: this one does not say CLOSED.
                 if undecided.count >= 1_000 { try await decide() }
             case .message(let message): try await changed(message)
@@ -89,12 +90,20 @@ extension IMAPClientSession {
     }
 }
 
+extension IMAPFetchedMessage {
+    /// What a SELECT tells of a message, and nothing else that may come with it.
+    fileprivate var change: IMAPFetchedMessage {
+        var change = IMAPFetchedMessage(sequenceNumber: sequenceNumber)
+        (change.uid, change.flags, change.modSeq) = (uid, flags, modSeq)
+        return change
+    }
+}
+
 extension IMAPSelected {
     fileprivate mutating func take(_ response: IMAPResponse) {
         switch response {
         case .exists(let number): exists = number
         case .flags(let flags): self.flags = flags
-        case .vanished(let uids, _): vanished += uids.ranges
         case .status(let status):
             switch status.code {
             case .uidValidity(let validity): uidValidity = validity

@@ -14,7 +14,10 @@ extension IMAPClientSession {
     package func idle(_ update: (IMAPUpdate) async throws -> Bool) async throws {
         guard capabilities.contains(.idle) else { throw IMAPSessionError.unsupported(.idle) }
         var id: IMAPClientMachine.CommandID?
+        // What is told before the server agrees to IDLE may be enough already.
+        var isEnough = false
         func end() {
+            isEnough = true
             if let ending = id { endIdle(ending) }
             id = nil
         }
@@ -23,6 +26,7 @@ extension IMAPClientSession {
             case .idling(let begun):
                 id = begun
                 beginIdle(milliseconds: patience.idle)
+                if isEnough { end() }
             case .timeIsUp: end()
             case .response(let response): if try await !update(IMAPUpdate(response)) { end() }
             case .message(let message): if try await !update(.message(message)) { end() }

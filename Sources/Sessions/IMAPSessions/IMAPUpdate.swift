@@ -31,6 +31,9 @@ package struct IMAPFetchedMessage: Hashable, Sendable {
 
     package init(sequenceNumber: UInt32) { self.sequenceNumber = sequenceNumber }
 
+    /// Sections of one message that are told of; a server that goes on tells nothing new.
+    private static let mostItems = 1_000
+
     mutating func take(_ item: IMAPFetchItem) {
         switch item {
         case .flags(let flags): self.flags = flags
@@ -44,11 +47,11 @@ package struct IMAPFetchedMessage: Hashable, Sendable {
         case .threadID(let id): threadID = id
         case .saveDate(let date): saveDate = date
         case .preview(let text): preview = text
-        case .binarySize(let part, let octets): binarySizes[part] = octets
+        case .binarySize(let part, let octets): if binarySizes.count < Self.mostItems { binarySizes[part] = octets }
         case .gmailMessageID(let id): gmailMessageID = id
         case .gmailThreadID(let id): gmailThreadID = id
         case .gmailLabels(let labels): gmailLabels = labels
-        case .absent(let section): absent.insert(section)
+        case .absent(let section): if absent.count < Self.mostItems { absent.insert(section) }
         case .other(let name): if senseless.count < 16 { senseless.append(name) }
         }
     }
