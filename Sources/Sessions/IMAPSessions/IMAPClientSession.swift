@@ -15,19 +15,12 @@ import Wire
 /// consists of several commands has them under way together where they allow it. After an error other than `refused`,
 /// `unsupported` or `unencodable` the session is over.
 package final class IMAPClientSession {
-    let connection: Connection
-    private let route: IMAPClientRoute
-    private let dialer: Dialer
+    private let channel: DialogueChannel
     package let patience: IMAPClientPatience
-    private let pool: BlockingPool
     var machine: IMAPClientMachine
-    private var input = ByteBuffer()
-    private var output = ByteBuffer()
     private var compression: IMAPCompressedStream?
     /// The message of which a FETCH is just telling, and the section of it.
     private var told: IMAPFetchedMessage?
-    /// What TLS failed with, which the machine has no word for.
-    private var handshakeError: DialError?
     /// How the connection broke.
     private var failure: IMAPClientFailure?
     /// Of the time for what is under way, in milliseconds.
@@ -43,25 +36,16 @@ package final class IMAPClientSession {
     /// UIDs of one SEARCH that are held; more end the session.
     package var maximumHits = 4_000_000
 
-    private init(
-        _ connection: Connection,
-        _ route: IMAPClientRoute,
-        _ dialer: Dialer,
-        _ patience: IMAPClientPatience,
-        _ pool: BlockingPool
-    ) {
-        self.connection = connection
-        self.route = route
-        self.dialer = dialer
+    private init(_ channel: DialogueChannel, _ route: IMAPClientRoute, _ patience: IMAPClientPatience) {
+        self.channel = channel
         self.patience = patience
-        self.pool = pool
-        interruption = IMAPInterruption(connection.socket)
+        interruption = IMAPInterruption(channel.connection.socket)
         machine = IMAPClientMachine(
             route.configuration,
-            isTLS: connection.isTLS,
+            isTLS: channel.connection.isTLS,
             // The dialer makes no other.
-            isVerified: connection.isTLS,
-            channelBinding: connection.channelBinding
+            isVerified: channel.connection.isTLS,
+            channelBinding: channel.connection.channelBinding
         )
     }
 
@@ -74,19 +58,24 @@ package final class IMAPClientSession {
         patience: IMAPClientPatience = IMAPClientPatience(),
         pool: BlockingPool
     ) async throws(IMAPSessionError) -> IMAPClientSession {
-        let connection: Connection
+        let channel: DialogueChannel
         do throws(DialError) {
-            connection = try await dialer.connect(to: route.server, milliseconds: patience.connect)
+            channel = try await DialogueChannel(
+                to: route.server,
+                dialer: dialer,
+                pool: pool,
+                milliseconds: patience.connect
+            )
         } catch {
             throw .dial(error)
         }
-        let session = IMAPClientSession(connection, route, dialer, patience, pool)
+        let session = IMAPClientSession(channel, route, patience)
         session.remaining = patience.command
         while true {
             switch await session.advance() {
             case .ready: return session
             case .closed(let failure):
-                if let error = session.handshakeError { throw .dial(error) }
+                if let error = channel.handshakeError { throw .dial(error) }
                 throw .session(failure ?? .connectionLost(.greeting))
             case .response, .fetch, .unreadable, .idling, .wantsOctets, .completed, .timeIsUp: break
             }
@@ -102,7 +91,7 @@ package final class IMAPClientSession {
     package var serverIdentification: [IMAPParameter] { machine.serverIdentification }
     /// Deviations of the server that were met so far.
     package var deviations: Set<IMAPDeviation> { machine.deviations }
-    package var isTLS: Bool { connection.isTLS }
+    package var isTLS: Bool { channel.connection.isTLS }
     package var isCompressed: Bool { compression != nil }
     /// Names of mailboxes are UTF-8 in this session.
     package var isUTF8: Bool { machine.isUTF8 }
@@ -112,7 +101,7 @@ package final class IMAPClientSession {
 
     /// Whether another operation can be begun, as far as can be known without asking: false once the session is over or the
     /// server has hung up.
-    package var isUsable: Bool { machine.isReady && !connection.hasPeerClosed }
+    package var isUsable: Bool { machine.isReady && !channel.connection.hasPeerClosed }
 
     // MARK: Commands
 
@@ -140,7 +129,7 @@ package final class IMAPClientSession {
         var places: [IMAPClientMachine.CommandID: Int] = [:]
         for (index, command) in commands.enumerated() {
             do throws(IMAPClientCommandError) {
-                places[try machine.submit(command, &output)] = index
+                places[try machine.submit(command, &channel.output)] = index
             } catch {
                 // Those before it are under way and nobody would hear of their end.
                 if index > 0 { close() }
@@ -158,7 +147,7 @@ package final class IMAPClientSession {
             }
         }
         // Between operations a connection holds no memory.
-        if input.isEmpty { input.removeAll(keepingCapacity: false) }
+        if channel.input.isEmpty { channel.input.removeAll(keepingCapacity: false) }
         return results.compactMap { $0 }
     }
 
@@ -232,7 +221,7 @@ package final class IMAPClientSession {
     package func logout() async {
         if machine.isReady {
             do throws(IMAPClientCommandError) {
-                _ = try machine.submit(.logout, &output)
+                _ = try machine.submit(.logout, &channel.output)
                 remaining = patience.logout
                 loop: while true {
                     switch await advance() {
@@ -250,7 +239,7 @@ package final class IMAPClientSession {
     /// Closes at once.
     package func close() {
         machine.failed(.connectionLost(machine.phase))
-        connection.close()
+        channel.close()
     }
 
     // MARK: The dialogue
@@ -268,19 +257,10 @@ package final class IMAPClientSession {
         case closed(IMAPClientFailure?)
     }
 
-    private func cancellable<R>(_ body: () async -> R) async -> R {
-        let socket = connection.socket
-        return await withTaskCancellationHandler {
-            await body()
-        } onCancel: {
-            socket.loop.post { socket.fail(.cancelled) }
-        }
-    }
-
     /// Lets the dialogue go on until there is something for its owner.
     private func advance() async -> Pause {
         while true {
-            switch machine.next(&input, &output) {
+            switch machine.next(&channel.input, &channel.output) {
             case .read(let phase):
                 await flush()
                 if machine.phase != .closed, await !fill(during: phase) { return .timeIsUp }
@@ -289,7 +269,7 @@ package final class IMAPClientSession {
             case .startCompression: await startCompression()
             case .event(let event): return pause(event)
             case .close(let failure):
-                connection.close()
+                channel.close()
                 return .closed(failure)
             }
         }
@@ -312,31 +292,31 @@ package final class IMAPClientSession {
         let failure: IMAPClientFailure = error == .timeout ? .timedOut(phase) : .connectionLost(phase)
         self.failure = failure
         machine.failed(failure)
-        connection.close()
+        channel.close()
     }
 
     /// Sends the output.
     private func flush() async {
-        guard !output.isEmpty else { return }
-        if compression != nil { compression?.compress(&output) }
-        connection.setDeadline(milliseconds: min(patience.stall, max(remaining, 1)))
-        let failure = await cancellable { () async -> IOError? in
+        guard !channel.output.isEmpty else { return }
+        if compression != nil { compression?.compress(&channel.output) }
+        let failure = await channel.cancellable { () async -> IOError? in
             do throws(IOError) {
-                try await connection.write(&output)
+                try await channel.flush(milliseconds: min(patience.stall, max(remaining, 1)))
                 return nil
             } catch {
                 return error
             }
         }
-        output.removeAll(keepingCapacity: false)
-        if let failure { tell(failure) }
+        guard let failure else { return }
+        channel.output.removeAll(keepingCapacity: false)
+        tell(failure)
     }
 
     /// Waits for more input; false where an IDLE is to end.
     private func fill(during phase: IMAPClientPhase) async -> Bool {
         if let isMore = moreFromCompression() { return isMore }
         if phase == .idle, interruption.isWanted { return false }
-        let loop = connection.loop
+        let loop = channel.connection.loop
         let limit = phase == .idle ? remaining : min(patience.stall, remaining)
         guard limit > 0 else {
             if phase == .idle { return false }
@@ -344,11 +324,11 @@ package final class IMAPClientSession {
             return true
         }
         let before = loop.now
-        connection.setDeadline(milliseconds: limit)
+        channel.connection.setDeadline(milliseconds: limit)
         interruption.setWaiting(phase == .idle)
-        let failure = await cancellable { () async -> IOError? in
+        let failure = await channel.cancellable { () async -> IOError? in
             do throws(IOError) {
-                if input.isEmpty { input.removeAll(keepingCapacity: false) }
+                if channel.input.isEmpty { channel.input.removeAll(keepingCapacity: false) }
                 guard try await receive() > 0 else { throw .endOfStream }
                 return nil
             } catch {
@@ -364,9 +344,9 @@ package final class IMAPClientSession {
     }
 
     private func receive() async throws(IOError) -> Int {
-        guard compression != nil else { return try await connection.read(into: &input) }
+        guard compression != nil else { return try await channel.connection.read(into: &channel.input) }
         var octets = ByteBuffer()
-        let count = try await connection.read(into: &octets)
+        let count = try await channel.connection.read(into: &octets)
         compression?.received(octets)
         return count
     }
@@ -375,7 +355,7 @@ package final class IMAPClientSession {
     private func moreFromCompression() -> Bool? {
         guard compression != nil else { return nil }
         do throws(BadDeflateStream) {
-            return try compression?.decompress(into: &input) == true ? true : nil
+            return try compression?.decompress(into: &channel.input) == true ? true : nil
         } catch {
             machine.failed(.badCompression)
             return true
@@ -385,30 +365,25 @@ package final class IMAPClientSession {
     private func startTLS() async {
         await flush()
         guard machine.phase != .closed else { return }
-        do throws(DialError) {
-            try await dialer.secure(connection, to: route.server, unread: input, milliseconds: patience.handshake)
-            machine.tlsEstablished(isVerified: true, channelBinding: connection.channelBinding, &output)
-        } catch {
-            handshakeError = error
-            machine.failed(.connectionLost(.startTLS))
+        guard await channel.startTLS(milliseconds: patience.handshake) else {
+            return machine.failed(.connectionLost(.startTLS))
         }
+        machine.tlsEstablished(isVerified: true, channelBinding: channel.connection.channelBinding, &channel.output)
     }
 
     private func startCompression() async {
         await flush()
         guard machine.phase != .closed else { return }
-        guard let stream = IMAPCompressedStream(&input) else { return machine.failed(.badCompression) }
+        guard let stream = IMAPCompressedStream(&channel.input) else { return machine.failed(.badCompression) }
         compression = stream
-        machine.compressionStarted(&output)
+        machine.compressionStarted(&channel.output)
     }
 
     private func derive(_ key: SCRAMKeyDerivation) async {
-        do {
-            let salted = try await pool.run { key.saltedPassword() }
-            machine.derived(salted, &output)
-        } catch {
-            machine.failed(.connectionLost(.authentication))
+        guard let salted = await channel.derive(key) else {
+            return machine.failed(.connectionLost(.authentication))
         }
+        machine.derived(salted, &channel.output)
     }
 
     // MARK: For single operations
@@ -418,7 +393,7 @@ package final class IMAPClientSession {
 
     /// Sends a piece of a message.
     func supply(_ octets: Span<UInt8>) async throws(IMAPSessionError) {
-        machine.supply(octets, &output)
+        machine.supply(octets, &channel.output)
         await flush()
         // A server that has had enough hangs up.
         if let failure { throw .session(failure) }
@@ -428,7 +403,7 @@ package final class IMAPClientSession {
     func beginIdle(milliseconds: Int) { remaining = milliseconds }
 
     func endIdle(_ id: IMAPClientMachine.CommandID) {
-        machine.endIdle(id, &output)
+        machine.endIdle(id, &channel.output)
         interruption.settle()
         remaining = patience.command
     }

@@ -70,32 +70,18 @@ package final class POP3ClientSession {
     package typealias TextTaker = (inout ByteBuffer) async throws -> Void
 
     let channel: DialogueChannel
-    private let route: POP3ClientRoute
-    private let dialer: Dialer
     private let patience: POP3ClientPatience
-    private let pool: BlockingPool
     private var machine: POP3ClientMachine
-    /// What TLS failed with, which the machine has no word for.
-    private var handshakeError: DialError?
 
-    private init(
-        _ connection: Connection,
-        _ route: POP3ClientRoute,
-        _ dialer: Dialer,
-        _ patience: POP3ClientPatience,
-        _ pool: BlockingPool
-    ) {
-        channel = DialogueChannel(connection)
-        self.route = route
-        self.dialer = dialer
+    private init(_ channel: DialogueChannel, _ route: POP3ClientRoute, _ patience: POP3ClientPatience) {
+        self.channel = channel
         self.patience = patience
-        self.pool = pool
         machine = POP3ClientMachine(
             route.configuration,
-            isTLS: connection.isTLS,
+            isTLS: channel.connection.isTLS,
             // The dialer makes no other.
-            isVerified: connection.isTLS,
-            channelBinding: connection.channelBinding
+            isVerified: channel.connection.isTLS,
+            channelBinding: channel.connection.channelBinding
         )
     }
 
@@ -108,20 +94,25 @@ package final class POP3ClientSession {
         patience: POP3ClientPatience = POP3ClientPatience(),
         pool: BlockingPool
     ) async throws(POP3SessionError) -> POP3ClientSession {
-        let connection: Connection
+        let channel: DialogueChannel
         do throws(DialError) {
-            connection = try await dialer.connect(to: route.server, milliseconds: patience.connectMilliseconds)
+            channel = try await DialogueChannel(
+                to: route.server,
+                dialer: dialer,
+                pool: pool,
+                milliseconds: patience.connectMilliseconds
+            )
         } catch {
             throw .dial(error)
         }
-        let session = POP3ClientSession(connection, route, dialer, patience, pool)
-        switch await session.channel.cancellable({ await session.advance() }) {
+        let session = POP3ClientSession(channel, route, patience)
+        switch await channel.cancellable({ await session.advance() }) {
         case .ready: return session
         case .closed(let failure):
-            if let error = session.handshakeError { throw .dial(error) }
+            if let error = channel.handshakeError { throw .dial(error) }
             throw .session(failure ?? .connectionLost(.greeting))
         case .listing, .text, .finished:
-            session.close()
+            channel.close()
             throw .session(.unsolicited(.greeting))
         }
     }
@@ -315,30 +306,16 @@ package final class POP3ClientSession {
     }
 
     private func startTLS() async {
-        do throws(DialError) {
-            try await dialer.secure(
-                channel.connection,
-                to: route.server,
-                unread: channel.input,
-                milliseconds: patience.handshakeMilliseconds
-            )
-            machine.tlsEstablished(
-                isVerified: true,
-                channelBinding: channel.connection.channelBinding,
-                &channel.output
-            )
-        } catch {
-            handshakeError = error
-            machine.failed(.connectionLost(.startTLS))
+        guard await channel.startTLS(milliseconds: patience.handshakeMilliseconds) else {
+            return machine.failed(.connectionLost(.startTLS))
         }
+        machine.tlsEstablished(isVerified: true, channelBinding: channel.connection.channelBinding, &channel.output)
     }
 
     private func derive(_ key: SCRAMKeyDerivation) async {
-        do {
-            let salted = try await pool.run { key.saltedPassword() }
-            machine.derived(salted, &channel.output)
-        } catch {
-            machine.failed(.connectionLost(.authentication))
+        guard let salted = await channel.derive(key) else {
+            return machine.failed(.connectionLost(.authentication))
         }
+        machine.derived(salted, &channel.output)
     }
 }

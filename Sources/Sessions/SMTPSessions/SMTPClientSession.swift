@@ -66,34 +66,20 @@ package final class SMTPClientSession {
     private static let pieceOctets = 32 << 10
 
     let channel: DialogueChannel
-    private let route: SMTPClientRoute
-    private let dialer: Dialer
     private let patience: SMTPClientPatience
-    private let pool: BlockingPool
     private var machine: SMTPClientMachine
-    /// What TLS failed with, which the machine has no word for.
-    private var handshakeError: DialError?
     /// How sending failed, and how much was not sent: told to the machine once it has seen the server's last words.
     private var breakage: (error: IOError, unsentOctets: Int)?
 
-    private init(
-        _ connection: Connection,
-        _ route: SMTPClientRoute,
-        _ dialer: Dialer,
-        _ patience: SMTPClientPatience,
-        _ pool: BlockingPool
-    ) {
-        channel = DialogueChannel(connection)
-        self.route = route
-        self.dialer = dialer
+    private init(_ channel: DialogueChannel, _ route: SMTPClientRoute, _ patience: SMTPClientPatience) {
+        self.channel = channel
         self.patience = patience
-        self.pool = pool
         machine = SMTPClientMachine(
             route.configuration,
-            isTLS: connection.isTLS,
+            isTLS: channel.connection.isTLS,
             // The dialer makes no other.
-            isVerified: connection.isTLS,
-            channelBinding: connection.channelBinding
+            isVerified: channel.connection.isTLS,
+            channelBinding: channel.connection.channelBinding
         )
     }
 
@@ -106,21 +92,26 @@ package final class SMTPClientSession {
         patience: SMTPClientPatience = SMTPClientPatience(),
         pool: BlockingPool
     ) async throws(SMTPSessionError) -> SMTPClientSession {
-        let connection: Connection
+        let channel: DialogueChannel
         do throws(DialError) {
-            connection = try await dialer.connect(to: route.server, milliseconds: patience.connectMilliseconds)
+            channel = try await DialogueChannel(
+                to: route.server,
+                dialer: dialer,
+                pool: pool,
+                milliseconds: patience.connectMilliseconds
+            )
         } catch {
             throw .dial(error)
         }
-        let session = SMTPClientSession(connection, route, dialer, patience, pool)
-        switch await session.channel.cancellable({ await session.advance() }) {
+        let session = SMTPClientSession(channel, route, patience)
+        switch await channel.cancellable({ await session.advance() }) {
         case .ready: return session
         case .closed(let failure):
-            connection.close()
-            if let error = session.handshakeError { throw .dial(error) }
+            channel.close()
+            if let error = channel.handshakeError { throw .dial(error) }
             throw .session(failure ?? .connectionLost(.greeting))
         case .text, .finished:
-            connection.close()
+            channel.close()
             throw .session(.unsolicited(.hello))
         }
     }
@@ -283,26 +274,16 @@ package final class SMTPClientSession {
     private func startTLS() async {
         await flush(during: .startTLS)
         if tellBreakage() { return }
-        do throws(DialError) {
-            try await dialer.secure(
-                channel.connection,
-                to: route.server,
-                unread: channel.input,
-                milliseconds: patience.handshakeMilliseconds
-            )
-            machine.tlsEstablished(isVerified: true, channelBinding: channel.connection.channelBinding, &channel.output)
-        } catch {
-            handshakeError = error
-            machine.failed(.connectionLost(.startTLS), unsentOctets: 0)
+        guard await channel.startTLS(milliseconds: patience.handshakeMilliseconds) else {
+            return machine.failed(.connectionLost(.startTLS), unsentOctets: 0)
         }
+        machine.tlsEstablished(isVerified: true, channelBinding: channel.connection.channelBinding, &channel.output)
     }
 
     private func derive(_ key: SCRAMKeyDerivation) async {
-        do {
-            let salted = try await pool.run { key.saltedPassword() }
-            machine.derived(salted, &channel.output)
-        } catch {
-            machine.failed(.connectionLost(.authentication), unsentOctets: 0)
+        guard let salted = await channel.derive(key) else {
+            return machine.failed(.connectionLost(.authentication), unsentOctets: 0)
         }
+        machine.derived(salted, &channel.output)
     }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Runtime
+package import SASL
 package import Sockets
 package import Wire
 
-/// What the driver of a client's dialogue does with its connection: sends what there is, reads what comes, with one deadline
-/// for one answer, and gives up when its task is cancelled.
+/// What the driver of a client's dialogue does with its connection: opens and secures it, sends what there is, reads what
+/// comes, with one deadline for one answer, and gives up when its task is cancelled.
 ///
 /// It belongs to the one task that uses it, on its loop.
 package final class DialogueChannel {
@@ -13,10 +15,46 @@ package final class DialogueChannel {
     package var input = ByteBuffer()
     /// What is to be sent.
     package var output = ByteBuffer()
+    /// What ``startTLS(milliseconds:)`` failed with, which the protocols' machines have no word for.
+    package private(set) var handshakeError: DialError?
+    private let server: ServerEndpoint
+    private let dialer: Dialer
+    private let pool: BlockingPool
     /// The answer whose deadline runs, by its number.
     private var awaited: Int?
 
-    package init(_ connection: Connection) { self.connection = connection }
+    /// Connects, with TLS where that comes first.
+    ///
+    /// - Parameter pool: where keys are derived.
+    package init(
+        to server: ServerEndpoint,
+        dialer: Dialer,
+        pool: BlockingPool,
+        milliseconds: Int
+    ) async throws(DialError) {
+        connection = try await dialer.connect(to: server, milliseconds: milliseconds)
+        self.server = server
+        self.dialer = dialer
+        self.pool = pool
+    }
+
+    /// Makes the connection a TLS one whose peer is verified, or says why not in ``handshakeError`` and returns false.
+    ///
+    /// What came and was not looked at is a reason.
+    package func startTLS(milliseconds: Int) async -> Bool {
+        do throws(DialError) {
+            try await dialer.secure(connection, to: server, unread: input, milliseconds: milliseconds)
+            return true
+        } catch {
+            handshakeError = error
+            return false
+        }
+    }
+
+    /// What a password is salted to, computed on the pool; nil where that takes no more work.
+    package func derive(_ key: SCRAMKeyDerivation) async -> [UInt8]? {
+        try? await pool.run { key.saltedPassword() }
+    }
 
     /// Sends the output; where that fails, what was not sent stays in it.
     package func flush(milliseconds: Int) async throws(IOError) {
