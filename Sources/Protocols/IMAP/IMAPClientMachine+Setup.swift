@@ -74,7 +74,7 @@ extension IMAPClientMachine {
             state = .handshake
             return
         case .login:
-            if let authenticationFailure { return close(authenticationFailure) }
+            if let error = exchange?.cancellation { return close(.authentication(error)) }
             guard status.condition == .ok else { return close(.refused(.authentication, status)) }
             let failure = exchange?.succeeded()
             exchange = nil
@@ -128,70 +128,48 @@ extension IMAPClientMachine {
     private mutating func logIn(_ output: inout ByteBuffer) {
         guard let credentials = configuration.credentials else { return proceed(&output) }
         let isConfidential = isTLS && isVerified || configuration.allowsSecretsInClear
-        let mechanism = SASLClientExchange.choose(
+        hasFreshCapabilities = false
+        exchange = SASLClientDialogue(
             among: capabilities.mechanisms,
             for: credentials,
             isConfidential: isConfidential,
-            hasChannelBinding: channelBinding != nil
+            channelBinding: channelBinding,
+            makeNonce: configuration.makeNonce,
+            hostName: configuration.hostName,
+            port: configuration.port
         )
-        hasFreshCapabilities = false
-        guard let mechanism else {
+        guard let mechanism = exchange?.mechanism else {
             guard case .password(let password) = credentials.proof, isConfidential,
                 !capabilities.contains(.loginDisabled)
             else { return close(.noCommonMechanism) }
             return send(.login, .login(user: credentials.authenticationID, password: password), &output)
         }
-        let exchange = SASLClientExchange(
-            mechanism,
-            credentials,
-            nonce: configuration.makeNonce(),
-            channelBinding: channelBinding,
-            hostName: configuration.hostName,
-            port: configuration.port
-        )
-        guard let exchange else { return close(.noCommonMechanism) }
-        self.exchange = exchange
-        let initial = capabilities.contains(.saslIR) ? exchange.initialResponse : nil
-        sentInitialResponse = initial != nil
-        send(
-            .login,
-            .authenticate(mechanism: mechanism.rawValue, initialResponse: initial.map { Base64.encode($0) }),
-            &output
-        )
+        let response = capabilities.contains(.saslIR) ? exchange?.initialResponse() : nil
+        send(.login, .authenticate(mechanism: mechanism.rawValue, initialResponse: response), &output)
     }
 
     mutating func receivedChallenge(_ text: [UInt8], _ output: inout ByteBuffer) {
-        guard var exchange, authenticationFailure == nil else { return close(.unsolicited(.authentication)) }
-        guard let challenge = Base64.decode(text.span) else { return cancel(.malformedChallenge, &output) }
-        let step = exchange.received(challenge, sentInitialResponse: sentInitialResponse)
-        self.exchange = exchange
-        take(step, &output)
+        guard exchange?.cancellation == nil, let step = exchange?.received(text, &output) else {
+            return close(.unsolicited(.authentication))
+        }
+        take(step)
     }
 
     /// The answer to `derive`.
     package mutating func derived(_ saltedPassword: [UInt8], _ output: inout ByteBuffer) {
-        guard case .deriving = state, var exchange else { preconditionFailure("no key was asked for") }
-        state = .setup
-        let step = exchange.derived(saltedPassword)
-        self.exchange = exchange
-        take(step, &output)
-    }
-
-    private mutating func take(_ step: SASLClientExchange.Step, _ output: inout ByteBuffer) {
-        switch step {
-        case .respond(let response):
-            output.append(Base64.encode(response))
-            output.appendLineEnd()
-        case .derive(let key): state = .deriving(key)
-        case .abort(let error): cancel(error, &output)
+        guard case .deriving = state, let step = exchange?.derived(saltedPassword, &output) else {
+            preconditionFailure("no key was asked for")
         }
+        state = .setup
+        take(step)
     }
 
-    /// Takes the exchange back (RFC 9051 §6.2.2), and the session with it.
-    private mutating func cancel(_ error: SASLClientError, _ output: inout ByteBuffer) {
-        authenticationFailure = .authentication(error)
-        exchange = nil
-        output.append("*\r\n")
+    private mutating func take(_ step: SASLClientDialogue.Step) {
+        switch step {
+        // Where it was cancelled, the session goes with it once the server has said NO or BAD.
+        case .responded, .cancelled: break
+        case .derive(let key): state = .deriving(key)
+        }
     }
 
     // MARK: After the login

@@ -90,10 +90,7 @@ package struct IMAPClientMachine: ~Copyable {
     var events: [Event] = []
     var nextEvent = 0
     var lastNumber: UInt64 = 0
-    var exchange: SASLClientExchange?
-    var sentInitialResponse = false
-    /// Why the exchange was cancelled.
-    var authenticationFailure: IMAPClientFailure?
+    var exchange: SASLClientDialogue?
     /// Capabilities were told since the last login or handshake was asked for.
     var hasFreshCapabilities = false
     var parser: IMAPResponseParser
@@ -302,7 +299,7 @@ package struct IMAPClientMachine: ~Copyable {
     }
 
     private mutating func receivedContinuation(_ text: [UInt8], _ output: inout ByteBuffer) {
-        if exchange != nil || authenticationFailure != nil { return receivedChallenge(text, &output) }
+        if exchange != nil { return receivedChallenge(text, &output) }
         if sending?.isPaused == true { return resumeSending(&output) }
         if let index = underWay.firstIndex(where: { $0.isIdle && !$0.isAgreed }) {
             underWay[index].isAgreed = true

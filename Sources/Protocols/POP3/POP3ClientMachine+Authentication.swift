@@ -17,23 +17,20 @@ extension POP3ClientMachine {
             return
         }
         let isConfidential = isTLS && isVerified || configuration.allowsSecretsInClear
-        let mechanism = SASLClientExchange.choose(
+        exchange = SASLClientDialogue(
             among: capabilities.mechanisms,
             for: credentials,
             isConfidential: isConfidential,
-            hasChannelBinding: channelBinding != nil
+            channelBinding: channelBinding,
+            makeNonce: configuration.makeNonce,
+            hostName: configuration.hostName,
+            port: configuration.port
         )
-        let exchange = mechanism.flatMap {
-            SASLClientExchange(
-                $0,
-                credentials,
-                nonce: configuration.makeNonce(),
-                channelBinding: channelBinding,
-                hostName: configuration.hostName,
-                port: configuration.port
-            )
+        guard exchange == nil else {
+            exchange?.begin(maximumInitialOctets: Self.maximumInitialOctets, &output)
+            expected.append(.authentication)
+            return
         }
-        if let exchange { return authenticate(exchange, &output) }
         // What a server without CAPA can do is not known; USER and PASS every one has had.
         guard isConfidential, capabilities.user || !capabilities.isKnown,
             case .password(let password) = credentials.proof
@@ -58,22 +55,6 @@ extension POP3ClientMachine {
         expected.append(.pass)
     }
 
-    private mutating func authenticate(_ exchange: SASLClientExchange, _ output: inout ByteBuffer) {
-        self.exchange = exchange
-        output.append("AUTH ")
-        output.append(utf8: exchange.mechanism.rawValue)
-        let initial = exchange.initialResponse.map { Base64.encode($0) }
-        sentInitialResponse = false
-        if let initial, initial.count <= Self.maximumInitialOctets {
-            sentInitialResponse = true
-            output.append(ASCII.space)
-            // A single "=" is the response that is there and empty.
-            output.append(initial.isEmpty ? [ASCII.equals] : initial)
-        }
-        output.appendLineEnd()
-        expected.append(.authentication)
-    }
-
     /// What a continuation line carries, still in base64; nil where the line is none.
     ///
     /// Exchange says `+` without the blank behind it where the challenge is empty.
@@ -83,46 +64,38 @@ extension POP3ClientMachine {
     }
 
     mutating func received(challenge: [UInt8], _ output: inout ByteBuffer) {
-        guard var exchange else { return close(.unsolicited(.authentication)) }
-        guard let octets = Base64.decode(challenge.span) else { return cancel(.malformedChallenge, &output) }
-        let step = exchange.received(octets, sentInitialResponse: sentInitialResponse)
-        self.exchange = exchange
-        take(step, &output)
+        guard let step = exchange?.received(challenge, &output) else { return close(.unsolicited(.authentication)) }
+        take(step)
     }
 
     /// The answer to `derive`.
     package mutating func derived(_ saltedPassword: [UInt8], _ output: inout ByteBuffer) {
-        guard case .deriving = state, var exchange else { preconditionFailure("no key was asked for") }
+        guard case .deriving = state, let step = exchange?.derived(saltedPassword, &output) else {
+            preconditionFailure("no key was asked for")
+        }
         state = .awaiting
-        let step = exchange.derived(saltedPassword)
-        self.exchange = exchange
-        take(step, &output)
+        take(step)
     }
 
-    private mutating func take(_ step: SASLClientExchange.Step, _ output: inout ByteBuffer) {
+    private mutating func take(_ step: SASLClientDialogue.Step) {
         switch step {
-        case .respond(let response):
-            output.append(Base64.encode(response))
-            output.appendLineEnd()
-            expected.append(.authentication)
+        case .responded: expected.append(.authentication)
         case .derive(let key): state = .deriving(key)
-        case .abort(let error): cancel(error, &output)
+        // The session goes with it.
+        case .cancelled: expected.append(.cancellation)
         }
     }
 
-    /// Takes the exchange back, and the session with it.
-    private mutating func cancel(_ error: SASLClientError, _ output: inout ByteBuffer) {
-        authenticationFailure = .authentication(error)
-        output.append("*\r\n")
-        expected.append(.cancellation)
+    mutating func receivedCancellation(_ reply: POP3Reply) {
+        guard let error = exchange?.cancellation else { return close(.refused(.authentication, reply)) }
+        close(.authentication(error))
     }
 
     mutating func receivedAuthentication(_ reply: POP3Reply, _ output: inout ByteBuffer) {
         guard reply.isPositive else { return close(.refused(.authentication, reply)) }
-        if var exchange {
-            self.exchange = nil
-            if let failure = exchange.succeeded() { return close(.authentication(failure)) }
-        }
+        let failure = exchange?.succeeded()
+        exchange = nil
+        if let failure { return close(.authentication(failure)) }
         isAuthenticated = true
         // What the server can do may be more now (RFC 2449 §5).
         if capabilities.isKnown { askCapabilities(&output) } else { state = .ready }

@@ -83,9 +83,7 @@ package struct POP3ClientMachine: ~Copyable {
 
     var state = State.awaiting
     var expected: [Expectation] = [.greeting]
-    var exchange: SASLClientExchange?
-    var sentInitialResponse = false
-    var authenticationFailure: POP3ClientFailure?
+    var exchange: SASLClientDialogue?
     var channelBinding: SASLChannelBinding?
     private var reader = POP3LineReader()
     private var body: Body?
@@ -253,7 +251,7 @@ package struct POP3ClientMachine: ~Copyable {
             if hasMore { close(.injectedBeforeTLS) } else { state = .handshake }
         case .authentication, .pass: receivedAuthentication(reply, &output)
         case .user: receivedUser(reply, &output)
-        case .cancellation: close(authenticationFailure ?? .refused(.authentication, reply))
+        case .cancellation: receivedCancellation(reply)
         case .command: break
         }
     }

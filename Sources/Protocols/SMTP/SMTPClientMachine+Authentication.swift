@@ -9,19 +9,23 @@ extension SMTPClientMachine {
     /// (RFC 4954 §4).
     private static var maximumInitialOctets: Int { 480 }
 
-    mutating func authenticate(_ exchange: SASLClientExchange, _ output: inout ByteBuffer) {
-        self.exchange = exchange
-        output.append("AUTH ")
-        output.append(utf8: exchange.mechanism.rawValue)
-        let initial = exchange.initialResponse.map { Base64.encode($0) }
-        sentInitialResponse = false
-        if let initial, initial.count <= Self.maximumInitialOctets {
-            sentInitialResponse = true
-            output.append(ASCII.space)
-            // A single "=" is the response that is there and empty.
-            output.append(initial.isEmpty ? [ASCII.equals] : initial)
+    /// TLS is there, or will not be.
+    mutating func secured(_ output: inout ByteBuffer) {
+        guard let credentials = configuration.credentials else {
+            state = .ready
+            return
         }
-        output.appendLineEnd()
+        exchange = SASLClientDialogue(
+            among: capabilities.mechanisms,
+            for: credentials,
+            isConfidential: isTLS && isVerified || configuration.allowsSecretsInClear,
+            channelBinding: channelBinding,
+            makeNonce: configuration.makeNonce,
+            hostName: configuration.hostName,
+            port: configuration.port
+        )
+        guard exchange != nil else { return close(.noCommonMechanism) }
+        exchange?.begin(maximumInitialOctets: Self.maximumInitialOctets, &output)
         state = .awaiting
         expected.append(.authentication)
     }
@@ -30,16 +34,12 @@ extension SMTPClientMachine {
         guard var exchange else { return close(.unsolicited(.authentication)) }
         switch reply.code {
         case 334:
-            guard let challenge = Base64.decode(Array((reply.lines.last ?? "").utf8).span) else {
-                return cancel(.malformedChallenge, &output)
-            }
-            let step = exchange.received(challenge, sentInitialResponse: sentInitialResponse)
+            let step = exchange.received(Array((reply.lines.last ?? "").utf8), &output)
             self.exchange = exchange
-            take(step, &output)
+            take(step)
         case 200...299:
-            let failure = exchange.succeeded()
             self.exchange = nil
-            if let failure { return close(.authentication(failure)) }
+            if let failure = exchange.succeeded() { return close(.authentication(failure)) }
             state = .ready
         default: close(.refused(.authentication, reply))
         }
@@ -47,28 +47,24 @@ extension SMTPClientMachine {
 
     /// The answer to `derive`.
     package mutating func derived(_ saltedPassword: [UInt8], _ output: inout ByteBuffer) {
-        guard case .deriving = state, var exchange else { preconditionFailure("no key was asked for") }
+        guard case .deriving = state, let step = exchange?.derived(saltedPassword, &output) else {
+            preconditionFailure("no key was asked for")
+        }
         state = .awaiting
-        let step = exchange.derived(saltedPassword)
-        self.exchange = exchange
-        take(step, &output)
+        take(step)
     }
 
-    private mutating func take(_ step: SASLClientExchange.Step, _ output: inout ByteBuffer) {
+    private mutating func take(_ step: SASLClientDialogue.Step) {
         switch step {
-        case .respond(let response):
-            output.append(Base64.encode(response))
-            output.appendLineEnd()
-            expected.append(.authentication)
+        case .responded: expected.append(.authentication)
         case .derive(let key): state = .deriving(key)
-        case .abort(let error): cancel(error, &output)
+        // The session goes with it.
+        case .cancelled: expected.append(.cancellation)
         }
     }
 
-    /// Takes the exchange back, as RFC 4954 §4 has it, and the session with it.
-    private mutating func cancel(_ error: SASLClientError, _ output: inout ByteBuffer) {
-        authenticationFailure = .authentication(error)
-        output.append("*\r\n")
-        expected.append(.cancellation)
+    mutating func receivedCancellation(_ reply: SMTPReply) {
+        guard let error = exchange?.cancellation else { return close(.refused(.authentication, reply)) }
+        close(.authentication(error))
     }
 }

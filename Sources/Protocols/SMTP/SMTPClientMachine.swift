@@ -63,16 +63,13 @@ package struct SMTPClientMachine: ~Copyable {
     var state = State.awaiting
     var expected: [Expectation] = [.greeting]
     var transaction: Transaction?
-    var exchange: SASLClientExchange?
-    var sentInitialResponse = false
-    /// Why the exchange was cancelled.
-    var authenticationFailure: SMTPClientFailure?
+    var exchange: SASLClientDialogue?
+    var channelBinding: SASLChannelBinding?
     /// A transaction was begun and not ended by its text.
     var needsReset = false
     /// Results not handed out yet.
     var results: [SMTPRecipientResult]?
     private var parser = SMTPReplyParser()
-    private var channelBinding: SASLChannelBinding?
 
     /// - Parameter isVerified: of a connection that is TLS already.
     package init(
@@ -232,7 +229,7 @@ package struct SMTPClientMachine: ~Copyable {
             guard reply.code == 220 else { return startTLSRefused(reply, &output) }
             state = .handshake
         case .authentication: receivedAuthentication(reply, &output)
-        case .cancellation: close(authenticationFailure ?? .refused(.authentication, reply))
+        case .cancellation: receivedCancellation(reply)
         case .quit: close(nil)
         case .rset: receivedReset(reply, &output)
         case .mail: receivedMail(reply, &output)
@@ -274,31 +271,6 @@ package struct SMTPClientMachine: ~Copyable {
     private mutating func startTLSRefused(_ reply: SMTPReply, _ output: inout ByteBuffer) {
         guard configuration.tls == .opportunistic, reply.code != 421 else { return close(.refused(.startTLS, reply)) }
         secured(&output)
-    }
-
-    /// TLS is there, or will not be.
-    private mutating func secured(_ output: inout ByteBuffer) {
-        guard let credentials = configuration.credentials else {
-            state = .ready
-            return
-        }
-        let mechanism = SASLClientExchange.choose(
-            among: capabilities.mechanisms,
-            for: credentials,
-            isConfidential: isTLS && isVerified || configuration.allowsSecretsInClear,
-            hasChannelBinding: channelBinding != nil
-        )
-        guard let mechanism,
-            let exchange = SASLClientExchange(
-                mechanism,
-                credentials,
-                nonce: configuration.makeNonce(),
-                channelBinding: channelBinding,
-                hostName: configuration.hostName,
-                port: configuration.port
-            )
-        else { return close(.noCommonMechanism) }
-        authenticate(exchange, &output)
     }
 
     /// Ends the session in order.
