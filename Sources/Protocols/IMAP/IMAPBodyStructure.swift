@@ -90,8 +90,8 @@ package struct IMAPBodyStructure: Hashable, Sendable {
         part.read(tree, rest.dropFirst())
         let place = parts.count
         parts.append(part)
-        return bodies.enumerated().map { number, node in
-            let section = body.container + [UInt32(truncatingIfNeeded: number + 1)]
+        return zip(UInt32(1)..., bodies).map { number, node in
+            let section = body.container + [number]
             return Unread(node: node, section: section, container: section, parent: place)
         }
     }

@@ -9,9 +9,8 @@ package enum ModifiedUTF7 {
         var output: [UInt8] = []
         var units: [UInt8] = []
         for scalar in text.unicodeScalars {
-            if (0x20...0x7E).contains(scalar.value) {
+            if let byte = UInt8(exactly: scalar.value), (0x20...0x7E).contains(byte) {
                 flush(&units, into: &output)
-                let byte = UInt8(truncatingIfNeeded: scalar.value)
                 output.append(byte)
                 if byte == ampersand { output.append(ASCII.hyphen) }
             } else {

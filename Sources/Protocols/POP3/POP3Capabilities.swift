@@ -54,6 +54,6 @@ package struct POP3Capabilities: Hashable, Sendable {
     }
 
     private static func number(_ word: [UInt8]?) -> UInt32? {
-        word.flatMap { StrictInteger.decimal($0, maximum: UInt64(UInt32.max)) }.map { UInt32(truncatingIfNeeded: $0) }
+        word.flatMap { StrictInteger.decimal($0) }.flatMap { UInt32(exactly: $0) }
     }
 }

@@ -25,7 +25,8 @@ package struct POP3Listing: Hashable, Sendable {
     /// Blanks between the two may be several, and text behind either is passed over.
     init?(_ line: [UInt8], isUniqueID: Bool) {
         let words = line.split(whereSeparator: ASCII.isBlank)
-        guard words.count >= 2, let number = StrictInteger.decimal(Array(words[0]), maximum: UInt64(UInt32.max)),
+        guard words.count >= 2,
+            let number = StrictInteger.decimal(words[0]).flatMap({ UInt32(exactly: $0) }),
             number > 0
         else { return nil }
         if isUniqueID {
@@ -34,10 +35,10 @@ package struct POP3Listing: Hashable, Sendable {
             }
             value = .uniqueID(Array(words[1]))
         } else {
-            guard let size = StrictInteger.decimal(Array(words[1]), maximum: UInt64(Int64.max)) else { return nil }
+            guard let size = StrictInteger.decimal(words[1], maximum: UInt64(Int64.max)) else { return nil }
             value = .size(size)
         }
-        self.number = UInt32(truncatingIfNeeded: number)
+        self.number = number
     }
 }
 
@@ -54,9 +55,9 @@ package struct POP3Status: Hashable, Sendable {
     /// `drop-listing = "+OK" SP message-count SP octets [ SP text ]`, what stands behind `+OK`.
     init?(_ text: [UInt8]) {
         let words = text.split(whereSeparator: ASCII.isBlank)
-        guard words.count >= 2, let messages = StrictInteger.decimal(Array(words[0]), maximum: UInt64(UInt32.max)),
-            let octets = StrictInteger.decimal(Array(words[1]), maximum: UInt64(Int64.max))
+        guard words.count >= 2, let messages = StrictInteger.decimal(words[0]).flatMap({ UInt32(exactly: $0) }),
+            let octets = StrictInteger.decimal(words[1], maximum: UInt64(Int64.max))
         else { return nil }
-        self.init(messages: UInt32(truncatingIfNeeded: messages), octets: octets)
+        self.init(messages: messages, octets: octets)
     }
 }
