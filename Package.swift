@@ -263,7 +263,7 @@ let suites: [Target] = [
     tests("Wire", in: "Protocols"),
     tests("JSON", in: "Protocols", ["Wire"]),
     tests("MailTypes", in: "Protocols", ["Wire"]),
-    tests("SASL", in: "Protocols", ["Wire", "Crypto"]),
+    tests("SASL", in: "Protocols", ["Wire"]),
     tests("MIME", in: "Protocols", ["Wire", "MailTypes", "Crypto"]),
     tests("HTTP", in: "Protocols", ["Wire"]),
     tests(

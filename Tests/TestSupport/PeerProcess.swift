@@ -75,7 +75,22 @@ package final class PeerProcess: Sendable {
         throw POSIXError(.EADDRNOTAVAIL)
     }
 
-    private static func isFree(_ port: UInt16) -> Bool {
+    /// Several such ports.
+    package static func freePorts(_ count: Int) throws -> [UInt16] {
+        var ports: Set<UInt16> = []
+        while ports.count < count { ports.insert(try freePort()) }
+        return Array(ports)
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool { withSocket(at: port) { bind($0, $1, $2) == 0 } }
+
+    private static func accepts(_ port: UInt16) -> Bool { withSocket(at: port) { connect($0, $1, $2) == 0 } }
+
+    /// What `body` says of a socket and a port of 127.0.0.1; false where there is no socket.
+    private static func withSocket(
+        at port: UInt16,
+        _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Bool
+    ) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
@@ -85,21 +100,7 @@ package final class PeerProcess: Sendable {
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
-
-    private static func accepts(_ port: UInt16) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
     }
@@ -125,135 +126,4 @@ package struct SMTPSink: Sendable {
     }
 
     package func stop() { process.stop() }
-}
-
-/// Dovecot with submission (behind which a server that takes mail stands), LMTP and POP3, if its package is installed.
-///
-/// Users u1…u9 with the password `pw`, on a certificate of ``TestAuthority`` for `mail.example.test`.
-package struct Dovecot: Sendable {
-    package static let path = "/usr/sbin/dovecot"
-    /// It starts its processes under several users, so it needs root; and the parts named.
-    package static var isInstalled: Bool {
-        getuid() == 0 && FileManager.default.isExecutableFile(atPath: path)
-            && ["pop3", "lmtp", "submission"].allSatisfy {
-                FileManager.default.isExecutableFile(atPath: "/usr/lib/dovecot/\($0)")
-            }
-    }
-
-    package let submission: UInt16
-    /// With TLS from the start.
-    package let submissions: UInt16
-    package let lmtp: UInt16
-    package let pop3: UInt16
-    /// With TLS from the start.
-    package let pop3s: UInt16
-    package let folder: URL
-    private let process: PeerProcess
-
-    /// - Parameter relay: the port on 127.0.0.1 that submitted mail goes on to.
-    package init(relay: UInt16) throws {
-        var ports: Set<UInt16> = []
-        while ports.count < 5 { ports.insert(try PeerProcess.freePort()) }
-        let found = Array(ports)
-        let (submission, submissions, lmtp, pop3, pop3s) = (found[0], found[1], found[2], found[3], found[4])
-        let folder = try PeerProcess.makeFolder()
-        let path = folder.path
-        func write(_ name: String, _ octets: [UInt8]) throws {
-            try Data(octets).write(to: folder.appendingPathComponent(name))
-        }
-        try write("cert.pem", TestAuthority.certificatePEM)
-        try write("key.pem", TestAuthority.keyPEM)
-        try write("users", Array((1...9).map { "u\($0):{PLAIN}pw\n" }.joined().utf8))
-        try FileManager.default.createDirectory(atPath: "\(path)/mail", withIntermediateDirectories: true)
-        guard chown("\(path)/mail", 5000, 5000) == 0 else { throw POSIXError(.EPERM) }
-        try write(
-            "dovecot.conf",
-            Array(
-                """
-                base_dir = \(path)/state
-                state_dir = \(path)/state
-                log_path = \(path)/dovecot.log
-                instance_name = postern-\(pop3)
-                listen = 127.0.0.1
-                protocols = pop3 lmtp submission
-                hostname = mail.example.test
-                disable_plaintext_auth = yes
-                auth_mechanisms = plain login scram-sha-1 scram-sha-256
-                auth_username_format = %Ln
-                ssl = yes
-                ssl_cert = <\(path)/cert.pem
-                ssl_key = <\(path)/key.pem
-                passdb {
-                  driver = passwd-file
-                  args = \(path)/users
-                }
-                userdb {
-                  driver = static
-                  args = uid=5000 gid=5000 home=\(path)/mail/%Ln
-                }
-                first_valid_uid = 5000
-                mail_location = maildir:~/Maildir
-                submission_relay_host = 127.0.0.1
-                submission_relay_port = \(relay)
-                service pop3-login {
-                  inet_listener pop3 {
-                    port = \(pop3)
-                  }
-                  inet_listener pop3s {
-                    port = \(pop3s)
-                    ssl = yes
-                  }
-                }
-                service submission-login {
-                  inet_listener submission {
-                    port = \(submission)
-                  }
-                  inet_listener submissions {
-                    port = \(submissions)
-                    ssl = yes
-                  }
-                }
-                service lmtp {
-                  inet_listener lmtp {
-                    port = \(lmtp)
-                  }
-                }
-
-                """.utf8
-            )
-        )
-        (self.submission, self.submissions, self.lmtp, self.pop3, self.pop3s) = (
-            submission, submissions, lmtp, pop3, pop3s
-        )
-        self.folder = folder
-        process = try PeerProcess(
-            Self.path,
-            ["-F", "-c", "\(path)/dovecot.conf"],
-            folder: folder,
-            waitFor: pop3
-        )
-    }
-
-    package func stop() { process.stop() }
-
-    /// Puts messages (with LF, as Maildir has them) into a user's inbox.
-    package func deliver(_ texts: [String], to user: String) throws {
-        let maildir = folder.appendingPathComponent("mail/\(user)/Maildir")
-        for name in ["cur", "new", "tmp"] {
-            try FileManager.default.createDirectory(
-                at: maildir.appendingPathComponent(name),
-                withIntermediateDirectories: true
-            )
-        }
-        for (index, text) in texts.enumerated() {
-            try Data(text.utf8).write(to: maildir.appendingPathComponent("new/\(1_000_000 + index).test.example"))
-        }
-        let all = [folder.appendingPathComponent("mail/\(user)").path] + Self.everything(below: maildir.path)
-        for path in all { guard chown(path, 5000, 5000) == 0 else { throw POSIXError(.EPERM) } }
-    }
-
-    private static func everything(below path: String) -> [String] {
-        let found = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-        return [path] + found.map { "\(path)/\($0)" }
-    }
 }

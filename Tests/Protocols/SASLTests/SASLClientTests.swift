@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
 import Testing
 import Wire
 
@@ -67,10 +66,7 @@ import Wire
             Issue.record("\(text(step))")
             return
         }
-        let salted = key.password.withOctets {
-            key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-        }
-        #expect(text(exchange.derived(salted)) == example.final)
+        #expect(text(exchange.derived(key.saltedPassword())) == example.final)
         #expect(text(exchange.received(Array(example.serverFinal.utf8), sentInitialResponse: true)) == "")
         #expect(exchange.succeeded() == nil)
     }
@@ -90,10 +86,7 @@ import Wire
         var exchange = try begin(example)
         guard case .derive(let key) = exchange.received(Array(example.serverFirst.utf8), sentInitialResponse: true)
         else { throw SASLClientError.malformedChallenge }
-        let salted = key.password.withOctets {
-            key.hash.algorithm.derivedKey(password: $0, salt: key.salt, rounds: key.rounds)
-        }
-        _ = exchange.derived(salted)
+        _ = exchange.derived(key.saltedPassword())
         return exchange
     }
 

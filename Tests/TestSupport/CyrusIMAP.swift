@@ -2,102 +2,6 @@
 
 package import Foundation
 
-/// Dovecot with IMAP and LMTP, if its packages are installed.
-///
-/// Users u1…u9 with the password `pw`, on a certificate of ``TestAuthority`` for `mail.example.test`; folders for the special
-/// uses are there, the separator is `.`, connections may be compressed.
-package struct DovecotIMAP: Sendable {
-    /// It starts its processes under several users, so it needs root.
-    package static var isInstalled: Bool {
-        getuid() == 0
-            && ["/usr/sbin/dovecot", "/usr/lib/dovecot/imap", "/usr/lib/dovecot/lmtp"].allSatisfy {
-                FileManager.default.isExecutableFile(atPath: $0)
-            }
-    }
-
-    package let imap: UInt16
-    /// With TLS from the start.
-    package let imaps: UInt16
-    package let lmtp: UInt16
-    package let folder: URL
-    private let process: PeerProcess
-
-    package init() throws {
-        var ports: Set<UInt16> = []
-        while ports.count < 3 { ports.insert(try PeerProcess.freePort()) }
-        let found = Array(ports)
-        (imap, imaps, lmtp) = (found[0], found[1], found[2])
-        folder = try PeerProcess.makeFolder()
-        let path = folder.path
-        try Data(TestAuthority.certificatePEM).write(to: folder.appendingPathComponent("cert.pem"))
-        try Data(TestAuthority.keyPEM).write(to: folder.appendingPathComponent("key.pem"))
-        try Data((1...9).map { "u\($0):{PLAIN}pw\n" }.joined().utf8).write(to: folder.appendingPathComponent("users"))
-        try FileManager.default.createDirectory(atPath: "\(path)/mail", withIntermediateDirectories: true)
-        guard chown("\(path)/mail", 5000, 5000) == 0 else { throw POSIXError(.EPERM) }
-        let mailboxes = ["Drafts", "Sent", "Trash", "Junk", "Archive"].map { name in
-            "  mailbox \(name) {\n    special_use = \\\(name)\n    auto = subscribe\n  }\n"
-        }
-        try Data(
-            """
-            base_dir = \(path)/state
-            state_dir = \(path)/state
-            log_path = \(path)/dovecot.log
-            instance_name = postern-\(imap)
-            listen = 127.0.0.1
-            protocols = imap lmtp
-            hostname = mail.example.test
-            disable_plaintext_auth = yes
-            auth_mechanisms = plain login scram-sha-1 scram-sha-256
-            auth_username_format = %Ln
-            ssl = yes
-            ssl_cert = <\(path)/cert.pem
-            ssl_key = <\(path)/key.pem
-            passdb {
-              driver = passwd-file
-              args = \(path)/users
-            }
-            userdb {
-              driver = static
-              args = uid=5000 gid=5000 home=\(path)/mail/%Ln
-            }
-            first_valid_uid = 5000
-            mail_location = maildir:~/Maildir
-            mail_max_userip_connections = 200
-            mailbox_list_index = yes
-            protocol imap {
-              mail_plugins = $mail_plugins imap_zlib
-            }
-            namespace inbox {
-              inbox = yes
-            \(mailboxes.joined())}
-            service imap-login {
-              inet_listener imap {
-                port = \(imap)
-              }
-              inet_listener imaps {
-                port = \(imaps)
-                ssl = yes
-              }
-            }
-            service lmtp {
-              inet_listener lmtp {
-                port = \(lmtp)
-              }
-            }
-
-            """.utf8
-        ).write(to: folder.appendingPathComponent("dovecot.conf"))
-        process = try PeerProcess(
-            "/usr/sbin/dovecot",
-            ["-F", "-c", "\(path)/dovecot.conf"],
-            folder: folder,
-            waitFor: imap
-        )
-    }
-
-    package func stop() { process.stop() }
-}
-
 /// Cyrus with IMAP, if it is there: its package conflicts with Dovecot's, so its programs may be unpacked in the folder that
 /// `POSTERN_CYRUS` names, beside the installed package `cyrus-common`.
 ///
@@ -120,10 +24,8 @@ package struct CyrusIMAP: Sendable {
     private let process: PeerProcess
 
     package init() throws {
-        var ports: Set<UInt16> = []
-        while ports.count < 2 { ports.insert(try PeerProcess.freePort()) }
-        let found = Array(ports)
-        (imap, imaps) = (found[0], found[1])
+        let ports = try PeerProcess.freePorts(2)
+        (imap, imaps) = (ports[0], ports[1])
         folder = try PeerProcess.makeFolder()
         let path = folder.path
         // IDLE never wakes where the folder for its sockets is not there.
