@@ -309,7 +309,7 @@ extension ConfigurationKey {
         integer(
             "remote.cacheOctets",
             \.remote.cacheOctets,
-            0...1_099_511_627_776,
+            1_048_576...1_099_511_627_776,
             "Octets of messages of remote accounts that are kept after they were fetched"
         ),
     ]

@@ -65,7 +65,7 @@ extension API {
         writer.key("retryAt")
         writer.timestamp(status?.retryAt)
         writer.key("lastError")
-        writer.string(status?.lastError)
+        writer.string(status?.lastFailure?.reason)
         writer.key("lastErrorAt")
         writer.timestamp(status?.lastErrorAt)
         writer.endObject()

@@ -41,6 +41,11 @@ enum UpdateAccount {
         let wanted = change
         let shown = try await call.store.write { transaction -> ShownAccount in
             let key = try reference.resolve(in: transaction, for: caller).key
+            if let server = servers.first(where: { $0.service == .imap }),
+                let old = try transaction.remoteServers.get(.imap, of: key), !server.isSameMailbox(as: old)
+            {
+                try transaction.mirror.startAnew(key)
+            }
             for server in servers { try transaction.remoteServers.put(server, of: key) }
             for service in body.removed { try transaction.remoteServers.remove(service, of: key) }
             return try ShownAccount(try transaction.accounts.update(key, wanted), in: transaction)

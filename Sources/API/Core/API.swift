@@ -122,7 +122,7 @@ package final class API: HTTPApplication {
             var caller = Caller.anybody
             if let scope = operation.scope { caller = try await authenticate(exchange, for: scope) }
             let call = Call(api: self, exchange: exchange, parameters: parameters, caller: caller)
-            try await call.refreshIfAsked()
+            if operation.showsMail { try await call.refreshIfAsked() }
             try await operation.handler(call)
         case .options(let allow):
             try await respondToOptions(exchange, allow: allow)

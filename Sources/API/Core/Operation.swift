@@ -12,6 +12,8 @@ struct Operation: Sendable {
     let path: StaticString
     /// What the token must allow; nil for those that need no token.
     let scope: TokenScopes?
+    /// It shows mail, of which a server may know more than its mirror.
+    let showsMail: Bool
     let handler: Handler
 
     init(
@@ -25,6 +27,9 @@ struct Operation: Sendable {
         self.method = method
         self.path = path
         self.scope = scope
+        showsMail =
+            method == .get
+            && ["folders", "messages", "threads"].contains { "\(path)".hasPrefix("/v1/accounts/{account}/\($0)") }
         self.handler = handler
     }
 }

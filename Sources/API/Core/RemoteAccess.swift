@@ -21,18 +21,12 @@ extension Call {
     /// Has the mirror of a remote account compared with its server first, where the request says that it wants no cached
     /// answer (RFC 9111 §5.2.1.4).
     func refreshIfAsked() async throws {
-        guard exchange.method == .get || exchange.method == .head, asksForFresh, parameters.string("account") != nil
-        else {
-            return
-        }
+        guard asksForFresh else { return }
         let (reference, caller) = (account, caller)
         let owner = try await store.read { try reference.resolve(in: $0, for: caller) }
         guard let mailbox = try api.remoteMailbox(of: owner) else { return }
         guard await mailbox.refresh(milliseconds: 15_000), mailbox.status.isConnected else {
-            throw APIProblem.unavailable(
-                "backend_unavailable",
-                mailbox.status.lastError ?? "The account's server did not answer in time."
-            )
+            throw mailbox.status.lastFailure ?? RemoteError.unavailable("The account's server did not answer in time.")
         }
     }
 

@@ -25,7 +25,7 @@ enum DeleteFolder {
             try conditions.check(FolderJSON.tag(found))
             guard found.role == nil else { throw StoreError.protected }
             guard !hasOthers, isPermanent || found.total == 0 else { throw StoreError.notEmpty }
-            try await mailbox.deleteFolder(found)
+            try await mailbox.deleteFolder(found, withMessages: isPermanent)
             return try await call.respondNoContent()
         }
         try await call.store.write { transaction in

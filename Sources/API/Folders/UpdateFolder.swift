@@ -28,7 +28,11 @@ enum UpdateFolder {
         let body = try await call.decodeBody(read)
         if let mailbox = try call.api.remoteMailbox(of: owner) {
             try conditions.check(FolderJSON.tag(row))
-            let wanted = try await call.store.read { try name(of: row, body, of: owner, $0) }
+            let wanted = try await call.store.read { snapshot in
+                let name = try name(of: row, body, of: owner, snapshot)
+                try snapshot.folders.checkRename(row, to: name)
+                return name
+            }
             let renamed = try await mailbox.renameFolder(row, to: wanted)
             let shown = try await call.store.read { try ShownFolder(renamed, in: $0) }
             return try await call.respond(fields: try shown.fields()) { shown.write(to: &$0) }

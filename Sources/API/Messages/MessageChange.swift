@@ -74,7 +74,10 @@ struct MessageDeletion: Sendable {
 
         /// Deletes messages at the account's server, and then here.
         func apply(to messages: [MessageRow], at mailbox: RemoteMailbox) async throws {
-            guard !isPermanent, let trash else { return try await mailbox.expunge(messages) }
+            if isPermanent { return try await mailbox.expunge(messages) }
+            guard let trash else {
+                throw RemoteError.unsupported("No folder is known to be the trash; permanent=true deletes for good.")
+            }
             try await mailbox.move(messages.filter { $0.folder != trash.key }, to: trash)
             try await mailbox.expunge(messages.filter { $0.folder == trash.key })
         }

@@ -24,7 +24,8 @@ struct FetchedMessage: Sendable {
         try MirroredReading.content(
             header: header,
             parts: structure?.descriptions ?? [Self.plain],
-            size: Int64(clamping: size),
+            // No server has larger ones, whatever it says.
+            size: Int64(min(size, 1 << 40)),
             emailID: emailID,
             quarantine: quarantine
         )

@@ -12,6 +12,8 @@ struct FolderChanges: Sendable {
     var departed: [UInt32] = []
     /// Flags that are others now.
     var flags: [UInt32: MessageFlags] = [:]
+    /// The folder was never looked into before: what is in it is not news.
+    var isFirst = false
     /// What is noted of the folder when all of that is mirrored.
     var remote: RemoteFolder
 }
@@ -26,6 +28,21 @@ enum UIDComparison {
     /// The mirrored ones that the server says are gone.
     static func departed(among mirrored: [UInt32], gone: IMAPNumberSet) -> [UInt32] {
         split(mirrored, by: gone).inside
+    }
+
+    /// Those that the server has and the mirror has not, the lowest first, at most `limit`.
+    static func missing(from mirrored: [UInt32], present: IMAPNumberSet, limit: Int) -> [UInt32] {
+        var missing: [UInt32] = []
+        var known = mirrored[...]
+        for range in present.normalized.ranges {
+            for uid in range {
+                while let first = known.first, first < uid { known.removeFirst() }
+                if known.first == uid { continue }
+                guard missing.count < limit else { return missing }
+                missing.append(uid)
+            }
+        }
+        return missing
     }
 
     /// One walk over both.

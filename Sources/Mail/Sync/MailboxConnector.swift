@@ -5,6 +5,7 @@ import Backends
 import IMAP
 import IMAPSessions
 package import MailTypes
+import Runtime
 package import SASL
 import Sockets
 package import Storage
@@ -12,10 +13,25 @@ package import Transport
 import Wire
 
 /// Opens sessions at an account's IMAP server, as it is configured just now.
-struct MailboxConnector: Sendable {
+final class MailboxConnector: Sendable {
     let account: AccountKey
     let id: AccountID
     let parts: RemoteParts
+    /// The last refusal of the credentials: they are not shown again and again, or somebody would lock the account.
+    private let refusal = Lock<Refusal?>(nil)
+
+    private struct Refusal {
+        let secret: [UInt8]?
+        let words: String
+        /// Nanoseconds of the clock.
+        let until: UInt64
+    }
+
+    init(account: AccountKey, id: AccountID, parts: RemoteParts) {
+        self.account = account
+        self.id = id
+        self.parts = parts
+    }
 
     /// A session that is logged in; waits for its turn where the host has enough connections, or failed just now, at most so
     /// long, and as long as `isWanted` says so whenever `wakeup` is signalled.
@@ -26,7 +42,8 @@ struct MailboxConnector: Sendable {
         _ wakeup: Wakeup = Wakeup(),
         while isWanted: () -> Bool = { true }
     ) async throws -> MailboxSession {
-        let route = try await route()
+        let (route, secret) = try await route()
+        if let words = refused(secret) { throw RemoteError.authentication(words) }
         let host = "\(route.server.host):\(route.server.port)"
         try await admit(host, milliseconds: milliseconds, wakeup, while: isWanted)
         do {
@@ -44,9 +61,23 @@ struct MailboxConnector: Sendable {
             return MailboxSession(session) { [ledger = parts.ledger] in ledger.closed(host) }
         } catch {
             let failure = RemoteError(opening: error)
+            if case .authentication(let words) = failure { note(words, of: secret) }
             parts.ledger.failed(host, Self.trouble(error, failure), words: failure.reason)
             throw failure
         }
+    }
+
+    private func refused(_ secret: [UInt8]?) -> String? {
+        let now = parts.clock.monotonic()
+        return refusal.withLock { refusal in
+            guard let last = refusal, last.until > now, last.secret == secret else { return nil }
+            return last.words
+        }
+    }
+
+    private func note(_ words: String, of secret: [UInt8]?) {
+        let until = parts.clock.monotonic() &+ UInt64(parts.limits.refusedPauseMilliseconds) * 1_000_000
+        refusal.withLock { $0 = Refusal(secret: secret, words: words, until: until) }
     }
 
     private func admit(
@@ -87,14 +118,16 @@ struct MailboxConnector: Sendable {
         }
     }
 
-    private func route() async throws -> IMAPClientRoute {
+    /// And the sealed secret, by which one login is told from another.
+    private func route() async throws -> (IMAPClientRoute, secret: [UInt8]?) {
         let server = try await parts.store.read { [account] in try $0.remoteServers.get(.imap, of: account) }
         guard let server else { throw RemoteError.unsupported("The account has no IMAP server.") }
-        return IMAPClientRoute(
+        let route = IMAPClientRoute(
             server: ServerEndpoint(server),
             credentials: try parts.credentials.login(server, of: id),
             identification: [IMAPParameter(name: Array("name".utf8), value: Array("Postern".utf8))]
         )
+        return (route, server.secret)
     }
 }
 

@@ -22,7 +22,6 @@ struct SelectedMailbox: Sendable {
 
 /// What is new at the server.
 enum MailboxNews: Sendable {
-    case nothing
     /// Something in the inbox.
     case inbox
     /// It is time to look at everything.
@@ -110,7 +109,24 @@ final class MailboxSession {
             } catch IMAPSessionError.refused {
                 // A folder is there all the same.
             }
-            return RemoteFolder(path: mailbox.octets, separator: names.separator)
+            var remote = RemoteFolder(path: mailbox.octets, separator: names.separator)
+            guard let status = try await imap.status(of: [mailbox], Self.statusItems).first ?? nil, status.messages == 0
+            else { return remote }
+            // Nothing is in it yet: it is mirrored as a whole.
+            (remote.uidValidity, remote.uidNext, remote.id) = (status.uidValidity, status.uidNext, status.mailboxID)
+            remote.low = status.uidNext == nil ? nil : 1
+            remote.modseq = status.highestModSeq
+            return remote
+        }
+    }
+
+    func hasMessages(_ remote: RemoteFolder) async throws -> Bool {
+        // STATUS of the selected mailbox may tell what the session saw last (RFC 9051 §6.3.11).
+        try await leave()
+        return try await asking {
+            if selected != nil { try await imap.noop() }
+            let status = try await imap.status(of: [IMAPMailboxName(octets: remote.path)], [.messages]).first ?? nil
+            return status?.messages != 0
         }
     }
 
@@ -149,7 +165,7 @@ final class MailboxSession {
         return try await asking {
             var changed: [UInt32: MessageFlags] = [:]
             let found = try await imap.select(IMAPMailboxName(octets: remote.path), isReadOnly: false, known: known) {
-                guard let uid = $0.uid, let flags = $0.flags else { return }
+                guard let uid = $0.uid, let flags = $0.flags, known?.uids?.contains(uid) == true else { return }
                 changed[uid] = flags.flags
                 guard changed.count <= Self.mostChanges else { throw IMAPSessionError.tooMuch }
             }
@@ -189,7 +205,10 @@ final class MailboxSession {
 
     /// UIDs of the range that are there.
     func search(_ uids: ClosedRange<UInt32>) async throws -> IMAPNumberSet {
-        try await asking { try await imap.search(.uids(IMAPNumberSet(uids))) }
+        try await asking {
+            let found = try await imap.search(.uids(IMAPNumberSet(uids)))
+            return IMAPNumberSet(ranges: found.ranges.filter { $0.overlaps(uids) }.map { $0.clamped(to: uids) })
+        }
     }
 
     /// The UID of the last message.
@@ -328,26 +347,20 @@ final class MailboxSession {
     {
         try await enter(remote)
         let mailbox = IMAPMailboxName(octets: target.path)
-        return try await asking {
-            try await everyOne(of: uids, target) { try await imap.copy($0, to: mailbox) }
-        }
+        return try await asking { try await everyOne(of: uids) { try await imap.copy($0, to: mailbox) } }
     }
 
     /// Has `body` copy or move messages, and once more those that the server does not name.
     private func everyOne(
         of uids: IMAPNumberSet,
-        _ target: RemoteFolder,
         _ body: (IMAPNumberSet) async throws -> [IMAPCopiedUIDs]
     ) async throws -> CopiedMessages {
-        let first = try await body(uids)
-        guard imap.capabilities.contains(.uidPlus) else { return CopiedMessages(first) }
-        let copied = CopiedMessages(first)
-        let untold = (uids.numbers(limit: 100_000) ?? []).filter { uid in
-            copied.destination(of: uid, validity: target.uidValidity) == nil
-        }
-        guard !untold.isEmpty else { return copied }
+        let first = CopiedMessages(try await body(uids), isExact: imap.capabilities.contains(.uidPlus))
+        guard first.isExact else { return first }
+        let untold = (uids.numbers(limit: 100_000) ?? []).filter { !first.hasCopied($0) }
+        guard !untold.isEmpty else { return first }
         try await imap.noop()
-        return CopiedMessages(first + (try await body(IMAPNumberSet(untold))))
+        return CopiedMessages(first.sets + (try await body(IMAPNumberSet(untold))), isExact: true)
     }
 
     func move(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
@@ -356,12 +369,12 @@ final class MailboxSession {
         let mailbox = IMAPMailboxName(octets: target.path)
         return try await asking {
             if imap.capabilities.contains(.move) || imap.capabilities.contains(.uidPlus) {
-                return try await everyOne(of: uids, target) { try await imap.move($0, to: mailbox) }
+                return try await everyOne(of: uids) { try await imap.move($0, to: mailbox) }
             }
             try await checkNothingElseIsDeleted(uids)
             let copied = try await imap.copy(uids, to: mailbox)
             try await remove(uids)
-            return CopiedMessages(copied)
+            return CopiedMessages(copied, isExact: false)
         }
     }
 
@@ -457,12 +470,17 @@ final class MailboxSession {
 
 /// Which message became which, where the server told.
 struct CopiedMessages: Sendable {
-    private let sets: [IMAPCopiedUIDs]
-
-    init(_ sets: [IMAPCopiedUIDs]) { self.sets = sets }
+    fileprivate let sets: [IMAPCopiedUIDs]
 
     /// The server says which became which, so that one it does not name was not there.
-    var tells: Bool { !sets.isEmpty }
+    let isExact: Bool
+
+    init(_ sets: [IMAPCopiedUIDs], isExact: Bool) {
+        self.sets = sets
+        self.isExact = isExact
+    }
+
+    func hasCopied(_ uid: UInt32) -> Bool { sets.contains { $0.destination(of: uid) != nil } }
 
     /// The UID that a message now has in a folder of that UIDVALIDITY.
     func destination(of uid: UInt32, validity: UInt32?) -> UInt32? {

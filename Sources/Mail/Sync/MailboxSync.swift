@@ -38,22 +38,23 @@ struct MailboxSync {
             listed.map { ($0.entry.mailbox.octets, $0.status) },
             uniquingKeysWith: { first, _ in first }
         )
-        return now.compactMap { folder in
+        let looks = now.compactMap { folder -> FolderLook? in
             guard let remote = folder.remote, let status = statuses[remote.path] else { return nil }
             return FolderLook(folder: folder.folder, remote: remote, status: status)
         }
+        return Self.inboxFirst(looks)
     }
 
     private func apply(_ plan: FolderPlan) async throws {
         try await store.write { [account] tx in
-            for rename in plan.renamed {
-                guard let folder = try tx.folders.get(rename.folder.key, in: account) else { continue }
-                try tx.mirror.rename(folder, to: rename.name, rename.remote)
-            }
             // The innermost first.
             for folder in plan.removed.sorted(by: { $0.name.text.utf8.count > $1.name.text.utf8.count }) {
                 guard let folder = try tx.folders.get(folder.key, in: account) else { continue }
                 try tx.mirror.remove(folder)
+            }
+            for rename in plan.renamed {
+                guard let folder = try tx.folders.get(rename.folder.key, in: account) else { continue }
+                try tx.mirror.rename(folder, to: rename.name, rename.remote)
             }
             for added in plan.added { try tx.mirror.add(added.name, role: added.role, added.remote, to: account) }
         }
@@ -75,7 +76,8 @@ struct MailboxSync {
             next += 1
             guard !changes.arrived.isEmpty else { continue }
             do {
-                try await mirror(changes.arrived, of: look, &round, arrival: Self.arrival(in: look.folder))
+                let arrival = changes.isFirst ? nil : Self.arrival(in: look.folder)
+                try await mirror(changes.arrived, of: look, &round, arrival: arrival)
             } catch let error as RemoteError {
                 try await note(error, of: look)
                 round.failed.insert(look.folder.key)
@@ -91,6 +93,7 @@ struct MailboxSync {
                 remote.verified = tx.now
                 remote.problem = nil
                 try tx.mirror.set(remote, of: folder)
+                if changes.isFirst { try tx.mirror.announceResync(of: folder) }
             }
         }
         return false
@@ -113,6 +116,11 @@ struct MailboxSync {
             guard let changes = try await changes(look) else { return }
             try await commit(changes.flags, of: look.folder)
             round.departures.formUnion(try await keys(changes.departed, in: look.folder))
+            // What we put here and was not met by the end of the round is not here.
+            if changes.remote.low == 1 {
+                let unmet = try await store.read { try $0.mirror.withoutUID(in: look.folder, limit: 1_000) }
+                round.departures.formUnion(unmet.map(\.key))
+            }
             round.looked.append((look, changes))
         } catch let error as RemoteError {
             try await note(error, of: look)
@@ -131,8 +139,9 @@ struct MailboxSync {
     private func note(_ error: RemoteError, of look: FolderLook) async throws {
         guard session.isUsable else { throw error }
         try await store.write { [account] tx in
-            guard let folder = try tx.folders.get(look.folder.key, in: account) else { return }
-            var remote = look.remote
+            guard let folder = try tx.folders.get(look.folder.key, in: account),
+                var remote = try tx.mirror.remote(folder)
+            else { return }
             remote.problem = error.reason
             try tx.mirror.set(remote, of: folder)
         }
@@ -149,6 +158,10 @@ struct MailboxSync {
         }
         let next = try await uidNext(selected, remote)
         guard let knownNext = remote.uidNext, let low = remote.low, remote.uidValidity == validity else {
+            // A small folder takes part in the round at once: what is in it may have come from another.
+            if remote.uidValidity == nil, selected.exists <= limits.chunk {
+                return try await first(remote, validity: validity, next: next, selected)
+            }
             try await begin(look, validity: validity, next: next, modseq: selected.highestModSeq)
             return nil
         }
@@ -165,6 +178,21 @@ struct MailboxSync {
         }
         remote.modseq = selected.highestModSeq
         changes.remote = remote
+        return changes
+    }
+
+    /// All of a folder that was never looked into.
+    private func first(
+        _ known: RemoteFolder,
+        validity: UInt32,
+        next: UInt32,
+        _ selected: SelectedMailbox
+    ) async throws -> FolderChanges {
+        var remote = known
+        (remote.uidValidity, remote.uidNext, remote.low, remote.modseq) = (validity, next, 1, selected.highestModSeq)
+        var changes = FolderChanges(remote: remote)
+        changes.isFirst = true
+        if next > 1, selected.exists > 0 { changes.arrived = try await session.search(1...(next - 1)) }
         return changes
     }
 
@@ -185,7 +213,6 @@ struct MailboxSync {
     ) async throws {
         let folder = look.folder
         let mirrored = try await store.read { try $0.mirror.messages(in: folder, uids: known) }
-        guard !mirrored.isEmpty else { return }
         let uids = mirrored.map(\.remoteUID)
         if selected.wasResynchronised {
             changes.flags = selected.changed.filter { known.contains($0.key) }
@@ -207,8 +234,20 @@ struct MailboxSync {
             changes.departed = uids.filter { all[$0] == nil }
             return
         }
-        changes.departed = UIDComparison.departed(mirrored: uids, present: try await session.search(known))
+        let present = try await session.search(known)
+        changes.departed = UIDComparison.departed(mirrored: uids, present: present)
+        // What is there and was never told of is mirrored now.
+        let missing = UIDComparison.missing(from: uids, present: present, limit: Self.mostRepaired)
+        guard !missing.isEmpty else { return }
+        parts.logger.notice(
+            "messages that were missed are mirrored now",
+            metadata: ["folder": "\(look.folder.id)", "count": "\(missing.count)"]
+        )
+        changes.arrived = IMAPNumberSet(ranges: changes.arrived.ranges + missing.map { $0...$0 }).normalized
     }
+
+    /// Messages found missing in one round.
+    private static let mostRepaired = 10_000
 
     private func commit(_ flags: [UInt32: MessageFlags], of folder: FolderRow) async throws {
         try await inPieces(flags.sorted { $0.key < $1.key }) { some in
@@ -274,6 +313,7 @@ struct MailboxSync {
     ) async throws {
         var limit = UInt32.max
         while true {
+            guard !Task.isCancelled else { throw RemoteError.unavailable("The server is stopping.") }
             let (some, hasMore) = UIDComparison.highest(limits.chunk, of: uids, below: limit)
             guard let lowest = some.last else { return }
             if session.selected != look.remote.path { _ = try await session.select(look.remote) }
@@ -386,28 +426,25 @@ struct MailboxSync {
     }
 
     private func fillNext(_ look: FolderLook, count: Int) async throws -> Bool {
-        guard let low = look.remote.low, low > 1 else { return false }
-        if session.selected != look.remote.path { _ = try await session.select(look.remote) }
+        // It may have been renamed, or be gone, since it was looked up.
+        let folder = look.folder
+        guard let remote = try await store.read({ try $0.mirror.remote(folder) }), let low = remote.low, low > 1 else {
+            return false
+        }
+        if session.selected != remote.path { _ = try await session.select(remote) }
         let present = try await session.search(1...(low - 1))
         let (uids, hasMore) = UIDComparison.highest(count, of: present, below: low)
         if !uids.isEmpty { _ = try await commit(try await fetch(uids), to: look.folder, [], arrival: nil) }
         guard !hasMore else {
-            try await note(low: uids.last ?? 1, of: look, removed: 0)
+            try await note(low: uids.last ?? 1, of: look)
             return true
         }
-        // What was there before the UIDs were others, and is not among them, is gone.
-        var removed = 0
-        while true {
-            let lost = try await store.read { try $0.mirror.withoutUID(in: look.folder, limit: Self.perTransaction) }
-            if lost.isEmpty { break }
-            try await expunge(lost.map(\.key))
-            removed += lost.count
-        }
-        try await note(low: 1, of: look, removed: removed)
+        // What was there before the UIDs were others, and is not among them, goes with the next round.
+        try await note(low: 1, of: look)
         return false
     }
 
-    private func note(low: UInt32, of look: FolderLook, removed: Int) async throws {
+    private func note(low: UInt32, of look: FolderLook) async throws {
         try await store.write { [account] tx in
             guard let folder = try tx.folders.get(look.folder.key, in: account),
                 var remote = try tx.mirror.remote(folder)
@@ -415,7 +452,7 @@ struct MailboxSync {
             remote.low = low
             if low == 1 {
                 remote.verified = tx.now
-                try tx.mirror.announceResync(of: folder, removed: removed)
+                try tx.mirror.announceResync(of: folder)
             }
             try tx.mirror.set(remote, of: folder)
         }
@@ -458,7 +495,11 @@ extension MailboxSync {
             guard let remote = folder.remote, let low = remote.low, low > 1, remote.problem == nil else { return nil }
             return FolderLook(folder: folder.folder, remote: remote, status: nil)
         }
-        return looks.sorted { a, b in a.folder.role == .inbox && b.folder.role != .inbox }
+        return Self.inboxFirst(looks)
+    }
+
+    private static func inboxFirst(_ looks: [FolderLook]) -> [FolderLook] {
+        looks.filter { $0.folder.role == .inbox } + looks.filter { $0.folder.role != .inbox }
     }
 
     /// Notes that these folders were seen to be as they are mirrored.

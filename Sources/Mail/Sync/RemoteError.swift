@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Storage
+import Storage
 
 /// Why something could not be done at a remote account's server.
 package enum RemoteError: Error, Hashable, Sendable {
@@ -18,6 +18,14 @@ package enum RemoteError: Error, Hashable, Sendable {
     case unsupported(String)
     /// The message or folder is there no more.
     case gone
+
+    /// Whether it says nothing of other messages.
+    var isOfMessage: Bool {
+        switch self {
+        case .refused, .unsupported, .overQuota, .gone: true
+        case .unavailable, .authentication, .busy: false
+        }
+    }
 
     /// In one line, for people.
     package var reason: String {

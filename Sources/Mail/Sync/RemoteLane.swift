@@ -20,6 +20,7 @@ final class RemoteLane: Sendable {
         var isServed = false
         var isStopped = false
         var hasConnection = false
+        var task: Task<Void, Never>?
         /// The session is of other settings than those of now.
         var isStale = false
     }
@@ -70,22 +71,27 @@ final class RemoteLane: Sendable {
             return .begin
         }
         switch step {
-        case .begin: Task(executorPreference: loop) { await self.serve() }
+        case .begin:
+            let task = Task(executorPreference: loop) { await self.serve() }
+            state.withLock { $0.task = task }
         case .wake: wakeup.signal()
         case .refuse(let error): job.fail(error)
         }
     }
 
-    /// Refuses what waits; what is under way ends with the connection.
+    /// Refuses what waits, and cuts the connection; ``ended()`` waits for that.
     func stop() {
-        let jobs = state.withLock { state in
+        let (jobs, task) = state.withLock { state in
             state.isStopped = true
             defer { state.jobs = [] }
-            return state.jobs
+            return (state.jobs, state.task)
         }
+        task?.cancel()
         for job in jobs { job.fail(RemoteError.unavailable("The server is stopping.")) }
         wakeup.signal()
     }
+
+    func ended() async { await state.withLock { $0.task }?.value }
 
     /// The connection that is there is not used again.
     func reconnect() { state.withLock { $0.isStale = true } }
@@ -104,7 +110,6 @@ final class RemoteLane: Sendable {
             }
         }
         await session?.end()
-        state.withLock { $0.hasConnection = false }
     }
 
     /// The next job; waits for it a while, and nil when it was in vain: then nobody serves the lane any more.
@@ -117,6 +122,7 @@ final class RemoteLane: Sendable {
         return state.withLock { state in
             guard state.jobs.isEmpty else { return state.jobs.removeFirst() }
             state.isServed = false
+            state.hasConnection = false
             return nil
         }
     }

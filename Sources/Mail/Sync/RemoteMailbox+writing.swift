@@ -62,7 +62,7 @@ extension RemoteMailbox {
                         guard let old = try tx.mirror.remoteUID(of: row) else { continue }
                         let uid = copied.destination(of: old, validity: target.uidValidity)
                         // One that somebody else took away before us is looked for.
-                        if uid == nil, copied.tells { continue }
+                        if uid == nil, copied.isExact { continue }
                         try tx.mirror.move(row, to: folder, remoteUID: uid)
                     }
                 }
@@ -82,6 +82,7 @@ extension RemoteMailbox {
                 try await session.copy(group.uids, from: group.remote, to: target)
             }
             let uid = copied.destination(of: place.uid, validity: target.uidValidity)
+            if copied.isExact, !copied.hasCopied(place.uid) { throw RemoteError.gone }
             return try await parts.store.write { tx in
                 let copy = try tx.messages.copy(message, to: folder)
                 if let uid { try tx.mirror.set(uid, of: copy) }
@@ -208,27 +209,21 @@ extension RemoteMailbox {
                 return session.names
             }
             return try await parts.store.write { tx in
-                // Those below go with it.
-                for child in try tx.folders.below(folder) {
-                    guard var below = try tx.mirror.remote(child) else { continue }
-                    let rest = child.name.text.utf8.dropFirst(folder.name.text.utf8.count)
-                    let moved = try FolderName(name.text + String(decoding: Array(rest), as: UTF8.self))
-                    below.path = names.mailbox(moved)?.octets ?? below.path
-                    try tx.mirror.rename(child, to: moved, below)
-                }
-                var own = remote
-                own.path = names.mailbox(name)?.octets ?? own.path
-                try tx.mirror.rename(folder, to: name, own)
+                try tx.mirror.renameTree(folder, to: name) { names.mailbox($0)?.octets }
                 guard let renamed = try tx.folders.get(folder.key, in: folder.account) else { throw RemoteError.gone }
                 return renamed
             }
         }
     }
 
-    package func deleteFolder(_ folder: FolderRow) async throws {
+    /// Without `withMessages` only where there are none at the server, whatever is mirrored.
+    package func deleteFolder(_ folder: FolderRow, withMessages: Bool) async throws {
         let remote = try await remote(folder)
         try await turns.take {
-            try await quick.perform(isRepeatable: false) { session in try await session.delete(remote) }
+            try await quick.perform(isRepeatable: false) { session in
+                if !withMessages, try await session.hasMessages(remote) { throw StoreError.notEmpty }
+                try await session.delete(remote)
+            }
             try await parts.store.write { tx in
                 guard let folder = try tx.folders.get(folder.key, in: folder.account) else { return }
                 try tx.mirror.remove(folder)
@@ -240,6 +235,9 @@ extension RemoteMailbox {
 
     /// Fetches the octets of a message that are not here, and keeps them a while.
     package func fetchBody(of message: MessageRow) async throws {
+        guard message.size <= parts.store.configuration.maximumMessageOctets else {
+            throw RemoteError.unsupported("The message is larger than this server takes.")
+        }
         guard let group = try await groups([message]).first, let place = group.places.first else {
             throw RemoteError.gone
         }

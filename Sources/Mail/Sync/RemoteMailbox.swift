@@ -4,7 +4,7 @@ import IMAPSessions
 import Logging
 package import MailTypes
 import Runtime
-package import Sockets
+import Sockets
 package import Storage
 package import Wire
 
@@ -25,7 +25,7 @@ package final class RemoteMailbox: Sendable {
         package var connections = 0
         /// Commands that wait for a connection.
         package var waiting = 0
-        package var lastError: String?
+        package var lastFailure: RemoteError?
         package var lastErrorAt: Timestamp?
         /// When the next attempt to connect is made, after a failure.
         package var retryAt: Timestamp?
@@ -34,7 +34,7 @@ package final class RemoteMailbox: Sendable {
     struct State {
         var phase = Status.Phase.connecting
         var isConnected = false
-        var lastError: String?
+        var lastFailure: RemoteError?
         var lastErrorAt: Timestamp?
         var retryAt: Timestamp?
         /// Those who want to know how things are at the server now.
@@ -78,7 +78,7 @@ package final class RemoteMailbox: Sendable {
                 phase: state.phase,
                 isConnected: state.isConnected,
                 connections: state.isConnected ? 1 : 0,
-                lastError: state.lastError,
+                lastFailure: state.lastFailure,
                 lastErrorAt: state.lastErrorAt,
                 retryAt: state.retryAt
             )
@@ -145,8 +145,10 @@ extension RemoteMailbox {
                     throw error
                 }
                 await session.end()
+                noteDisconnected()
             } catch {
                 if isReconfigured {
+                    noteDisconnected()
                     backOff.reset()
                     continue
                 }
@@ -157,6 +159,8 @@ extension RemoteMailbox {
         dismissTheCurious()
         quick.stop()
         bulk.stop()
+        await quick.ended()
+        await bulk.ended()
     }
 
     /// Nothing is as it was when the connection was made.
@@ -172,7 +176,8 @@ extension RemoteMailbox {
         do {
             return try await parts.store.read { [key] in try $0.accounts.get(key) != nil }
         } catch {
-            return false
+            // Whether it is there shows as soon as the store can be read again.
+            return error as? StoreError != .closed
         }
     }
 
@@ -188,7 +193,7 @@ extension RemoteMailbox {
             state.isConnected = false
             state.interruption = nil
             state.phase = .waiting
-            state.lastError = failure.reason
+            state.lastFailure = failure
             state.lastErrorAt = now
             state.retryAt = Timestamp(milliseconds: now.milliseconds + Int64(pause))
             state.failures += 1
@@ -220,6 +225,13 @@ extension RemoteMailbox {
         }
     }
 
+    private func noteDisconnected() {
+        state.withLock { state in
+            state.isConnected = false
+            state.interruption = nil
+        }
+    }
+
     private func dismissTheCurious() {
         let curious = state.withLock { state in
             defer { state.curious = [] }
@@ -238,7 +250,6 @@ extension RemoteMailbox {
         }
         let sync = MailboxSync(account: key, parts: parts, session: session)
         try await round(sync)
-        isLive()
         try await parts.store.write { [key] tx in try tx.mirror.set(.connected, reason: nil, of: key) }
         state.withLock { $0.failures = 0 }
         try await fillAll(sync)
@@ -253,6 +264,7 @@ extension RemoteMailbox {
                 wakeup,
                 on: loop
             )
+            isLive()
             try await take(news, sync)
         }
     }
@@ -277,13 +289,11 @@ extension RemoteMailbox {
     private func take(_ news: MailboxNews, _ sync: MailboxSync) async throws {
         let isAsked = state.withLock { !$0.curious.isEmpty }
         switch news {
-        case .nothing where !isAsked:
-            return
         case .inbox where !isAsked:
             let left = try await turns.take { try await sync.roundOfInbox() }
             // What left the inbox may be in another folder now.
             if left { try await round(sync) }
-        case .nothing, .inbox, .anything:
+        case .inbox, .anything:
             try await round(sync)
             try await fillAll(sync)
         }
@@ -316,7 +326,8 @@ extension RemoteMailbox {
                     "a copy is not at the server yet",
                     metadata: ["account": "\(id)", "message": "\(message.id)", "err": "\(error.reason)"]
                 )
-                return
+                // What the server says of this one it need not say of the next.
+                guard error.isOfMessage else { return }
             }
         }
     }

@@ -16,6 +16,12 @@ import Testing
         #expect(UIDComparison.departed(mirrored: [], present: Self.ranges).isEmpty)
     }
 
+    @Test func whatIsOnlyThereIsMissing() {
+        #expect(UIDComparison.missing(from: [3, 9, 10], present: Self.ranges, limit: 3) == [4, 11, 12])
+        #expect(UIDComparison.missing(from: [3, 4], present: IMAPNumberSet(3...4), limit: 9).isEmpty)
+        #expect(UIDComparison.missing(from: [], present: IMAPNumberSet(1...UInt32.max), limit: 2) == [1, 2])
+    }
+
     @Test func theHighestComeFirst() {
         var page = UIDComparison.highest(3, of: Self.ranges, below: UInt32.max)
         #expect(page.uids == [12, 11, 10] && page.hasMore)

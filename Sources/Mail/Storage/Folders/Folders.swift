@@ -79,6 +79,20 @@ extension Folders {
     }
 }
 
+extension Folders {
+    /// Throws where a folder cannot have another name: with a role, or one below it with a role; or not that one.
+    package func checkRename(_ folder: FolderRow, to name: FolderName) throws {
+        guard folder.role == nil else { throw StoreError.protected }
+        if let other = try find(name, in: folder.account), other.key != folder.key {
+            throw StoreError.alreadyExists(.folder)
+        }
+        guard !name.text.utf8.starts(with: folder.name.prefixOfChildren.utf8) else {
+            throw StoreError.invalidName("a folder cannot be moved into itself")
+        }
+        guard try !below(folder).contains(where: { $0.role != nil }) else { throw StoreError.protected }
+    }
+}
+
 extension Folders where View == Transaction {
     /// Makes a folder, and those above it that are missing.
     @discardableResult
@@ -95,14 +109,9 @@ extension Folders where View == Transaction {
     @discardableResult
     package func rename(_ folder: FolderRow, to name: FolderName) throws -> FolderRow {
         let current = try existing(folder)
-        guard current.role == nil else { throw StoreError.protected }
         if name == current.name { return current }
-        if try find(name, in: current.account) != nil { throw StoreError.alreadyExists(.folder) }
-        guard !name.text.utf8.starts(with: current.name.prefixOfChildren.utf8) else {
-            throw StoreError.invalidName("a folder cannot be moved into itself")
-        }
+        try checkRename(current, to: name)
         let children = try below(current)
-        guard !children.contains(where: { $0.role != nil }) else { throw StoreError.protected }
         try createParents(of: name, in: current.account)
         try setName(name, of: current)
         for child in children {

@@ -55,6 +55,44 @@ extension Mirror where View == Transaction {
         try set(remote, of: folder)
     }
 
+    /// Notes a folder's new name at its server, which those below go with, be they there or only names.
+    ///
+    /// - Parameter path: what a name is at the server.
+    package func renameTree(
+        _ folder: FolderRow,
+        to name: FolderName,
+        path: (FolderName) -> [UInt8]?
+    ) throws {
+        let children = try view.folders.below(folder)
+        guard var remote = try remote(folder) else { throw StoreError.notFound(.folder) }
+        remote.path = path(name) ?? remote.path
+        try rename(folder, to: name, remote)
+        for child in children {
+            let rest = child.name.text.utf8.dropFirst(folder.name.text.utf8.count)
+            let moved = FolderName(stored: name.text + String(decoding: Array(rest), as: UTF8.self))
+            try view.folders.setName(moved, of: child)
+            guard var below = try self.remote(child), let path = path(moved) else { continue }
+            below.path = path
+            try set(below, of: child)
+        }
+    }
+
+    /// Forgets what the folders' UIDs mean: the account's server is another.
+    package func startAnew(_ account: AccountKey) throws {
+        for mirrored in try folders(of: account) where mirrored.remote != nil {
+            try forgetUIDs(of: mirrored.folder)
+            try connection.run(
+                """
+                UPDATE folders SET remote_uid_validity = NULL, remote_uid_next = NULL, remote_low = NULL,
+                    remote_modseq = NULL, remote_id = NULL, verified = NULL, remote_problem = NULL
+                WHERE account = ?1 AND pk = ?2
+                """,
+                account,
+                mirrored.folder.key
+            )
+        }
+    }
+
     /// Removes a folder that the server has no more, with its messages; a folder that others are below stays as a name.
     package func remove(_ folder: FolderRow) throws {
         guard try view.folders.below(folder).isEmpty else {

@@ -49,8 +49,12 @@ extension Mirror where View == Transaction {
         if remoteUID != nil {
             try connection.run("DELETE FROM pending_uploads WHERE message = ?1", message.key)
         }
+        // Where another has that UID, which no right server lets happen, this one has none.
         try connection.run(
-            "UPDATE messages SET remote_uid = ?3 WHERE account = ?1 AND pk = ?2",
+            """
+            UPDATE messages SET remote_uid = ?3 WHERE account = ?1 AND pk = ?2 AND NOT EXISTS
+                (SELECT 1 FROM messages o WHERE o.folder = messages.folder AND o.remote_uid = ?3 AND o.pk <> ?2)
+            """,
             message.account,
             message.key,
             remoteUID.map(Int64.init)
@@ -108,13 +112,12 @@ extension Mirror where View == Transaction {
         }
     }
 
-    /// Says that the folder is mirrored as a whole, and how many messages were found to be gone meanwhile.
-    package func announceResync(of folder: FolderRow, removed: Int) throws {
+    /// Says that the folder is mirrored as a whole.
+    package func announceResync(of folder: FolderRow) throws {
         try view.events.append(.folderResynced, to: folder.account) {
             $0.id("folderId", folder.id)
             $0.text("path", folder.name.text)
             $0.number("messages", Int64(folder.total))
-            $0.number("removed", Int64(removed))
         }
     }
 }
@@ -145,9 +148,10 @@ extension Mirror where View == Transaction {
             view.now.milliseconds
         )
         // Some servers say another size than they send.
-        if known.size != read.size {
-            let count = try connection.run("UPDATE messages SET size = ?2 WHERE content = ?1", content, read.size)
-            try view.withCounters(of: account) { try $0.use(Int64(count) * (read.size - known.size)) }
+        let told = try connection.all("SELECT size FROM messages WHERE content = ?1", content) { $0.int64(0) }
+        try connection.run("UPDATE messages SET size = ?2 WHERE content = ?1", content, read.size)
+        try view.withCounters(of: account) { counters in
+            for size in told { try counters.use(read.size - size) }
         }
         try ShownMembers.renew(allOf: content, connection)
     }
@@ -162,7 +166,11 @@ extension Mirror where View == Transaction {
             } ?? 0
         guard excess > 0 else { return 0 }
         let oldest: [(content: ContentKey, body: Int64?, size: Int64)] = try connection.all(
-            "SELECT pk, body, size FROM contents WHERE fetched IS NOT NULL ORDER BY fetched LIMIT ?1",
+            """
+            SELECT c.pk, c.body, c.size FROM contents c WHERE c.fetched IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM messages m JOIN pending_uploads p ON p.message = m.pk WHERE m.content = c.pk)
+            ORDER BY c.fetched LIMIT ?1
+            """,
             limit
         ) { ($0.key(0), $0.optionalInt64(1), $0.int64(2)) }
         var count = 0

@@ -151,17 +151,24 @@ extension Mirror {
         try connection.first("SELECT 1 FROM pending_uploads WHERE message = ?1", message.key) { _ in true } ?? false
     }
 
-    /// The account's messages that may be the one known by that, the oldest first.
-    package func messages(known identity: RemoteIdentity, size: Int64, in account: AccountKey) throws -> [MessageRow] {
-        let condition =
-            identity.emailID == nil ? "c.fingerprint = ?2 AND c.size = ?3" : "c.email_id = ?2 AND ?3 IS NOT NULL"
-        return try connection.all(
+    /// The account's messages that may be the one known by that: those without a UID first, then the oldest, at most `limit`.
+    ///
+    /// One of ours whose name at the server is not known yet is recognised by its fingerprint.
+    package func messages(
+        known identity: RemoteIdentity,
+        size: Int64,
+        in account: AccountKey,
+        limit: Int = 64
+    ) throws -> [MessageRow] {
+        try connection.all(
             built: """
-                \(MessageRow.select) CROSS JOIN contents c ON c.pk = m.content AND c.account = m.account
-                WHERE +m.account = ?1 AND m.content IN (SELECT c.pk FROM contents c WHERE c.account = ?1 AND \(condition))
-                ORDER BY m.pk
+                \(MessageRow.select) WHERE +m.account = ?1 AND m.content IN (
+                    SELECT c.pk FROM contents c WHERE c.account = ?1 AND c.email_id = ?2
+                    UNION SELECT c.pk FROM contents c WHERE c.account = ?1 AND c.fingerprint = ?3 AND c.size = ?4
+                        AND (c.email_id IS NULL OR ?2 IS NULL))
+                ORDER BY m.remote_uid IS NOT NULL, m.pk LIMIT ?5
                 """,
-            [account, identity.emailID ?? identity.fingerprint, size]
+            [account, identity.emailID, identity.fingerprint, size, limit]
         ) { try MessageRow($0) }
     }
 

@@ -81,6 +81,11 @@ package struct RemoteServer: Hashable, Sendable {
         self.filesSent = filesSent
     }
 
+    /// Whether what the other one's UIDs mean holds here too.
+    package func isSameMailbox(as other: RemoteServer) -> Bool {
+        host == other.host && port == other.port && username == other.username
+    }
+
     static let columns = "service, host, port, security, username, credential, secret, pin, options"
 
     init(_ row: consuming SQLiteRow) throws {

@@ -144,7 +144,7 @@ import Wire
             try tx.mirror.forgetUIDs(of: inbox)
             try tx.mirror.set(77, of: kept)
             for lost in try tx.mirror.withoutUID(in: inbox, limit: 10) { try tx.messages.expunge(lost) }
-            try tx.mirror.announceResync(of: inbox, removed: 1)
+            try tx.mirror.announceResync(of: inbox)
         }
         #expect(try await store.read { try $0.mirror.message(remoteUID: 77, in: inbox) }?.id == kept.id)
         #expect(try await test.current(inbox).total == 1)
@@ -230,5 +230,40 @@ import Wire
         )
         let state = try #require(try await store.read { try $0.mirror.state(of: key) })
         #expect(state.condition == .authenticationFailed && state.reason == "NO")
+    }
+
+    @Test func thoseBelowAreRenamedToo() async throws {
+        let account = try await account()
+        let outer = try await folder("A", of: account)
+        let inner = try await folder("A/name/B", of: account)
+        try await store.write { tx in
+            try tx.mirror.renameTree(outer, to: try FolderName("X/Y")) { Array("there/\($0)".utf8) }
+        }
+        let folders = try await store.read { try $0.mirror.folders(of: account.key) }
+        #expect(folders.map(\.folder.name.text) == ["X", "X/Y", "X/Y/name", "X/Y/name/B"])
+        #expect(folders[3].folder.key == inner.key)
+        #expect(folders.map { $0.remote?.path } == [nil, Array("there/X/Y".utf8), nil, Array("there/X/Y/name/B".utf8)])
+        try await test.expectSound()
+    }
+
+    @Test func whatServersSayOfSizesDoesNoHarm() async throws {
+        let account = try await account()
+        let inbox = try await folder("INBOX", .inbox, of: account)
+        let first = try await mirror(content("a", size: 1 << 40, emailID: "M"), 1, in: inbox)
+        for uid in UInt32(2)...4 { try await mirror(content("a", size: 1, emailID: "M"), uid, in: inbox) }
+        let fetched = try await test.content("octets")
+        try await store.write { try $0.mirror.lend(fetched, to: first.content, of: account.key) }
+        #expect(try await store.read { try $0.accounts.get(account.key) }?.used == 4 * 6)
+        try await test.expectSound()
+    }
+
+    @Test func anotherServersUIDsMeanNothing() async throws {
+        let account = try await account()
+        let inbox = try await folder("INBOX", .inbox, of: account)
+        let message = try await mirror(content("a"), 1, in: inbox)
+        try await store.write { try $0.mirror.startAnew(account.key) }
+        #expect(try await store.read { try $0.mirror.remoteUID(of: message) } == nil)
+        let remote = try #require(try await store.read { try $0.mirror.remote(inbox) })
+        #expect(remote.uidValidity == nil && remote.path == Array("INBOX".utf8))
     }
 }
