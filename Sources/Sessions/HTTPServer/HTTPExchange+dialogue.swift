@@ -137,8 +137,15 @@ extension HTTPExchange {
         return canGoOn
     }
 
-    /// A client that asked for the end itself sends nothing more.
-    private var mayComeMore: Bool { outline.keepsAlive || !isBodyRead || !input.isEmpty || connection.hasInput }
+    /// A client that asked for the end itself should send nothing more (RFC 9112 §9.6).
+    ///
+    /// One that does so all the same gets its answer: what leaves in the first flight arrives before any reset, a larger
+    /// answer would be cut off by it.
+    private var mayComeMore: Bool {
+        outline.keepsAlive || !isBodyRead || !input.isEmpty || connection.hasInput
+            || sentOctets > Self.firstFlightOctets
+    }
+    private static var firstFlightOctets: UInt64 { 8_192 }
 
     private func respond(toFailure error: any Error) async throws(IOError) {
         let problem = error as? HTTPProblem
