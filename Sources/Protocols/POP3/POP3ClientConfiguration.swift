@@ -49,6 +49,8 @@ package enum POP3ClientPhase: String, CaseIterable, Hashable, Sendable {
 package enum POP3ClientFailure: Error, Hashable, Sendable {
     /// The server's own refusal.
     case refused(POP3ClientPhase, POP3Reply)
+    /// Nobody was let in, and the server says that this is not about the credentials (RFC 2449 §8.1, RFC 3206).
+    case loginPrevented(POP3Reply)
     case syntax(POP3ClientPhase, POP3SyntaxError)
     case connectionLost(POP3ClientPhase)
     case timedOut(POP3ClientPhase)

@@ -47,7 +47,7 @@ extension POP3ClientMachine {
 
     mutating func receivedUser(_ reply: POP3Reply, _ output: inout ByteBuffer) {
         guard reply.isPositive, case .password(let password) = configuration.credentials?.proof else {
-            return close(.refused(.authentication, reply))
+            return refuseLogin(reply)
         }
         output.append("PASS ")
         password.withOctets { output.append($0) }
@@ -91,8 +91,22 @@ extension POP3ClientMachine {
         close(.authentication(error))
     }
 
+    /// Whether the credentials are to blame, the response code tells.
+    ///
+    /// A server with AUTH-RESP-CODE gives `[AUTH]` whenever they are (RFC 3206 §4); of any other a refusal without a code is
+    /// taken to be about them.
+    private mutating func refuseLogin(_ reply: POP3Reply) {
+        let isAboutCredentials: Bool =
+            switch reply.code {
+            case "AUTH": true
+            case "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "SYS/PERM": false
+            case nil, .some: !capabilities.authenticationResponseCode
+            }
+        close(isAboutCredentials ? .refused(.authentication, reply) : .loginPrevented(reply))
+    }
+
     mutating func receivedAuthentication(_ reply: POP3Reply, _ output: inout ByteBuffer) {
-        guard reply.isPositive else { return close(.refused(.authentication, reply)) }
+        guard reply.isPositive else { return refuseLogin(reply) }
         let failure = exchange?.succeeded()
         exchange = nil
         if let failure { return close(.authentication(failure)) }

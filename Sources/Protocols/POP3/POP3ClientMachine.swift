@@ -80,6 +80,9 @@ package struct POP3ClientMachine: ~Copyable {
     package var text = ByteBuffer()
     /// Answers, and pieces of them, that came in this session: each has a deadline of its own.
     package private(set) var answers = 0
+    /// Answers that came as a whole, and octets of the one that is coming.
+    package private(set) var wholeAnswers = 0
+    package private(set) var answerOctets: Int64 = 0
 
     var state = State.awaiting
     var expected: [Expectation] = [.greeting]
@@ -144,6 +147,7 @@ package struct POP3ClientMachine: ~Copyable {
         if case .text(var decoder) = body { return try take(text: &decoder, &input) }
         guard let line = try reader.next(&input) else { return .read(phase) }
         answers += 1
+        answerOctets += Int64(line.count)
         if body != nil { return try take(line, &output) }
         return try received(line, !input.isEmpty, &output)
     }
@@ -153,9 +157,10 @@ package struct POP3ClientMachine: ~Copyable {
         text decoder: inout POP3TextDecoder,
         _ input: inout ByteBuffer
     ) throws(POP3SyntaxError) -> Action {
-        let before = text.count
+        let (before, unread) = (text.count, input.count)
         let isEnd = decoder.decode(&input, into: &text, limit: Self.textOctets)
         textOctets += Int64(text.count - before)
+        answerOctets += Int64(unread - input.count)
         guard textOctets <= configuration.maximumMessageOctets else { throw .messageTooLarge }
         body = isEnd ? nil : .text(decoder)
         if isEnd { finish(.done(head)) }
@@ -191,7 +196,7 @@ package struct POP3ClientMachine: ~Copyable {
             finish(.done(head))
             return nil
         }
-        expected.removeFirst()
+        removeFirstExpected()
         greeted(&output)
         return nil
     }
@@ -207,7 +212,7 @@ package struct POP3ClientMachine: ~Copyable {
             return nil
         }
         if expectation == .authentication, let challenge = Self.challenge(line) {
-            expected.removeFirst()
+            removeFirstExpected()
             received(challenge: challenge, &output)
             return nil
         }
@@ -219,7 +224,7 @@ package struct POP3ClientMachine: ~Copyable {
             capabilities.isKnown = true
             return nil
         }
-        expected.removeFirst()
+        removeFirstExpected()
         received(reply, to: expectation, hasMore, &output)
         return nil
     }
@@ -305,9 +310,15 @@ package struct POP3ClientMachine: ~Copyable {
 
     /// The first command under way is done, which is told next.
     private mutating func finish(_ result: Result) {
-        expected.removeFirst()
+        removeFirstExpected()
         if expected.isEmpty { state = .ready }
         pending = result
+    }
+
+    private mutating func removeFirstExpected() {
+        expected.removeFirst()
+        wholeAnswers += 1
+        answerOctets = 0
     }
 
     // MARK: What the owner does

@@ -50,6 +50,11 @@ package struct POP3ClientPatience: Hashable, Sendable {
     package var connectMilliseconds = 30_000
     /// For a handshake behind STLS.
     package var handshakeMilliseconds = 30_000
+    /// For an answer as a whole, to which each piece that comes adds the time it takes at the slowest rate.
+    ///
+    /// A server that dribbles would otherwise never be done.
+    package var answerMilliseconds = 300_000
+    package var slowestOctetsPerSecond: Int64 = 4096
     private var milliseconds: [POP3ClientPhase: Int] = [:]
 
     package init() {}
@@ -72,6 +77,8 @@ package final class POP3ClientSession {
     let channel: DialogueChannel
     private let patience: POP3ClientPatience
     private var machine: POP3ClientMachine
+    /// The answer that is waited for, by its number, and since when, as the time at which its patience ends.
+    private var awaited: (answer: Int, until: UInt64)?
 
     private init(_ channel: DialogueChannel, _ route: POP3ClientRoute, _ patience: POP3ClientPatience) {
         self.channel = channel
@@ -240,6 +247,7 @@ package final class POP3ClientSession {
 
     private func machineSend(_ command: POP3Command) {
         guard machine.canSend else { return machine.failed(.connectionLost(command.phase)) }
+        awaited = nil
         machine.send(command, &channel.output)
     }
 
@@ -251,6 +259,7 @@ package final class POP3ClientSession {
     ) async throws(POP3SessionError) {
         var sent = 0
         var done = 0
+        awaited = nil
         while done < commands.count {
             while sent < commands.count, machine.canSend {
                 machine.send(commands[sent], &channel.output)
@@ -297,12 +306,29 @@ package final class POP3ClientSession {
     }
 
     private func exchange(during phase: POP3ClientPhase) async {
+        let left = timeLeft
+        guard left > 0 else { return machine.failed(.timedOut(phase)) }
+        let milliseconds = min(patience[phase], left)
         do throws(IOError) {
-            try await channel.flush(milliseconds: patience[phase])
-            try await channel.fill(answer: machine.answers, milliseconds: patience[phase])
+            try await channel.flush(milliseconds: milliseconds)
+            try await channel.fill(answer: machine.answers, milliseconds: milliseconds)
         } catch {
             machine.failed(error == .timeout ? .timedOut(phase) : .connectionLost(phase))
         }
+    }
+
+    /// Milliseconds that the rest of the answer may take.
+    private var timeLeft: Int {
+        let loop = channel.connection.loop
+        let until: UInt64
+        if let awaited, awaited.answer == machine.wholeAnswers {
+            until = awaited.until
+        } else {
+            until = loop.time(afterMilliseconds: patience.answerMilliseconds)
+            awaited = (machine.wholeAnswers, until)
+        }
+        return loop.milliseconds(until: until)
+            + Int(clamping: machine.answerOctets / max(1, patience.slowestOctetsPerSecond) * 1000)
     }
 
     private func startTLS() async {

@@ -279,6 +279,7 @@ struct POP3ClientUnderTest: ~Copyable {
     private static func said(_ failure: POP3ClientFailure) -> String {
         switch failure {
         case .refused(let phase, let reply): "refused \(phase.rawValue) \(said(reply))"
+        case .loginPrevented(let reply): "prevented \(said(reply))"
         case .syntax(let phase, let error): "syntax \(phase.rawValue) \(error)"
         case .connectionLost(let phase): "lost \(phase.rawValue)"
         case .timedOut(let phase): "timeout \(phase.rawValue)"

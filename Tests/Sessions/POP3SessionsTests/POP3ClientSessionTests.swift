@@ -82,6 +82,25 @@ private func error<R>(_ body: () async throws -> R) async -> POP3SessionError? {
         }
     }
 
+    /// Each octet of it comes in time, and the message never ends.
+    @Test func aServerThatDribblesIsGivenUp() async throws {
+        let steps: [ServerStep] =
+            Self.login.flatMap { [.sayRaw(Array(($0 ?? "").utf8)), .hear] } + [.sayRaw(Array("+OK\r\n".utf8)), .drip]
+        let server = try ScriptedServer([steps])
+        try await server.run {
+            var patience = POP3ClientPatience()
+            patience.answerMilliseconds = 300
+            let session = try await POP3ClientSession.open(
+                route(server.endpoint()),
+                dialer: server.dialer,
+                patience: patience,
+                pool: server.pool
+            )
+            let error = await error { try await session.retrieve(1) { $0.removeAll() } }
+            #expect(error == .session(.timedOut(.retrieve)))
+        }
+    }
+
     @Test func whoeverCannotTakeATextLosesTheSession() async throws {
         struct Full: Error {}
         try await scripted(Self.login + ["+OK\r\nhalf a message\r\n", nil]) { server in
