@@ -253,5 +253,19 @@ enum Schema {
         CREATE INDEX recipients_ending ON recipients (account) WHERE ending IS NOT NULL;
         """,
         addingShown,
+        """
+        -- What the POP3 servers of accounts have or had, by unique-id. message: our copy, NULL before it was fetched and after
+        -- it was deleted for good; hash: of its octets; gone: since when the server does not list it.
+        CREATE TABLE maildrop (
+            pk INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL REFERENCES accounts, uid BLOB NOT NULL,
+            size INTEGER NOT NULL, state TEXT NOT NULL, is_old INTEGER NOT NULL,
+            message INTEGER REFERENCES messages ON DELETE SET NULL, hash BLOB, fetched INTEGER,
+            attempts INTEGER NOT NULL DEFAULT 0, retry INTEGER, reason TEXT, gone INTEGER, UNIQUE (account, uid)
+        ) STRICT;
+        CREATE INDEX maildrop_by_message ON maildrop (message);
+        CREATE INDEX maildrop_by_hash ON maildrop (account, hash) WHERE hash IS NOT NULL;
+        CREATE INDEX maildrop_gone ON maildrop (account, gone) WHERE gone IS NOT NULL;
+        CREATE INDEX maildrop_not_here ON maildrop (account) WHERE state IN ('waiting', 'left');
+        """,
     ]
 }

@@ -39,13 +39,14 @@ extension Accounts where View == Transaction {
         if messages > 0 { return messages }
         let submissions = try purgeSubmissions(of: account, limit: limit)
         if submissions > 0 { return submissions }
-        for table in ["expunged", "thread_links"] {
-            let key = table == "expunged" ? "(account, folder, uid)" : "(account, message_id)"
-            let columns = key.dropFirst().dropLast()
+        let tables = [
+            ("expunged", "account, folder, uid"), ("thread_links", "account, message_id"), ("maildrop", "account, uid"),
+        ]
+        for (table, key) in tables {
             let count = try connection.run(
                 built: """
-                    DELETE FROM \(table) WHERE account = ?1 AND \(key) IN
-                    (SELECT \(columns) FROM \(table) WHERE account = ?1 LIMIT ?2)
+                    DELETE FROM \(table) WHERE account = ?1 AND (\(key)) IN
+                    (SELECT \(key) FROM \(table) WHERE account = ?1 LIMIT ?2)
                     """,
                 [account, limit]
             )

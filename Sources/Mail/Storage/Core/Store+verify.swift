@@ -123,6 +123,15 @@ enum StoreRules {
                 """
         ),
         StoreRule(
+            name: "maildrop",
+            query: """
+                SELECT 'entry ' || d.pk FROM maildrop d LEFT JOIN messages m ON m.pk = d.message
+                WHERE d.message IS NOT NULL AND (m.account <> d.account OR d.state NOT IN ('here', 'removed'))
+                OR d.state NOT IN ('waiting', 'here', 'left', 'removed')
+                OR (d.state IN ('here', 'removed')) <> (d.fetched IS NOT NULL) OR (d.hash IS NULL) <> (d.fetched IS NULL)
+                """
+        ),
+        StoreRule(
             name: "octets held",
             query: """
                 SELECT 'account ' || a.pk FROM accounts a WHERE a.deleted IS NULL
