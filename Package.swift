@@ -153,8 +153,8 @@ let mail: [Target] = [
         "Sync",
         in: "Mail",
         [
-            "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "MIME", "SASL", "IMAP", "IMAPSessions", "SMTP",
-            "SMTPSessions", "Metrics", "Storage", "Intake", "Accounts", "Backends", logging,
+            "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "MIME", "SASL", "IMAP", "IMAPSessions", "POP3",
+            "POP3Sessions", "SMTP", "SMTPSessions", "Metrics", "Storage", "Intake", "Accounts", "Backends", logging,
         ]
     ),
     module(
@@ -305,7 +305,14 @@ let suites: [Target] = [
     tests("Intake", in: "Mail", ["Runtime", "Crypto", "Wire", "JSON", "MailTypes", "MIME", "Storage", logging]),
     tests("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
     tests("Backends", in: "Mail", ["Runtime", "Sockets"]),
-    tests("Sync", in: "Mail", ["Runtime", "MailTypes", "IMAP", "Storage", logging]),
+    tests(
+        "Sync",
+        in: "Mail",
+        [
+            "Runtime", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage", "Intake",
+            "Accounts", "Backends", "SessionSupport", logging,
+        ]
+    ),
     tests(
         "Delivery",
         in: "Mail",

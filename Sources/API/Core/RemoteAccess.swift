@@ -7,10 +7,11 @@ import Sync
 import Wire
 
 extension API {
-    /// What reaches the account's server; nil for an account whose mail lives here.
+    /// What reaches the server at which the account's folders are; nil where they live here, as they do with POP3, which has
+    /// none.
     func remoteMailbox(of account: AccountRow) throws -> RemoteMailbox? {
         guard account.kind == .imap else { return nil }
-        guard let mailbox = mailboxes[account.key] else {
+        guard let mailbox = mailboxes.mailbox(of: account.key) else {
             throw APIProblem.unavailable("backend_unavailable", "The account is only just being set up.")
         }
         return mailbox
@@ -24,10 +25,11 @@ extension Call {
         guard asksForFresh else { return }
         let (reference, caller) = (account, caller)
         let owner = try await store.read { try reference.resolve(in: $0, for: caller) }
-        guard let mailbox = try api.remoteMailbox(of: owner) else { return }
-        guard await mailbox.refresh(milliseconds: 15_000), mailbox.status.isConnected else {
-            throw mailbox.status.lastFailure ?? RemoteError.unavailable("The account's server did not answer in time.")
+        guard owner.kind != .local else { return }
+        guard let remote = api.mailboxes[owner.key] else {
+            throw APIProblem.unavailable("backend_unavailable", "The account is only just being set up.")
         }
+        if let failure = await remote.refresh(milliseconds: 15_000) { throw failure }
     }
 
     private var asksForFresh: Bool {

@@ -14,27 +14,13 @@ import Wire
 
 /// Opens sessions at an account's IMAP server, as it is configured just now.
 final class MailboxConnector: Sendable {
-    let account: AccountKey
-    let id: AccountID
-    let parts: RemoteParts
-    /// The last refusal of the credentials: they are not shown again and again, or somebody would lock the account.
-    private let refusal = Lock<Refusal?>(nil)
-
-    private struct Refusal {
-        let secret: [UInt8]?
-        let words: String
-        /// Nanoseconds of the clock.
-        let until: UInt64
-    }
+    private let server: ServerConnector
 
     init(account: AccountKey, id: AccountID, parts: RemoteParts) {
-        self.account = account
-        self.id = id
-        self.parts = parts
+        server = ServerConnector(.imap, of: account, id: id, parts: parts)
     }
 
-    /// A session that is logged in; waits for its turn where the host has enough connections, or failed just now, at most so
-    /// long, and as long as `isWanted` says so whenever `wakeup` is signalled.
+    /// A session that is logged in; waits as ``ServerConnector/open(waitingAtMost:_:while:judge:dial:)`` does.
     ///
     /// Throws ``RemoteError``.
     func open(
@@ -42,67 +28,32 @@ final class MailboxConnector: Sendable {
         _ wakeup: Wakeup = Wakeup(),
         while isWanted: () -> Bool = { true }
     ) async throws -> MailboxSession {
-        let (route, secret) = try await route()
-        if let words = refused(secret) { throw RemoteError.authentication(words) }
-        let host = "\(route.server.host):\(route.server.port)"
-        try await admit(host, milliseconds: milliseconds, wakeup, while: isWanted)
-        do {
-            var patience = IMAPClientPatience()
-            patience.connect = parts.limits.connectMilliseconds
-            patience.stall = parts.limits.commandMilliseconds
-            patience.idle = min(parts.limits.idleMilliseconds, parts.limits.pollMilliseconds)
+        let parts = server.parts
+        var patience = IMAPClientPatience()
+        patience.connect = parts.limits.connectMilliseconds
+        patience.stall = parts.limits.commandMilliseconds
+        patience.idle = min(parts.limits.idleMilliseconds, parts.limits.pollMilliseconds)
+        return try await server.open(waitingAtMost: milliseconds, wakeup, while: isWanted, judge: Self.judge) {
+            [patience] target in
+            let route = IMAPClientRoute(
+                server: target.endpoint,
+                credentials: target.credentials,
+                identification: [IMAPParameter(name: Array("name".utf8), value: Array("Postern".utf8))]
+            )
             let session = try await IMAPClientSession.open(
                 route,
                 dialer: parts.dialer,
                 patience: patience,
                 pool: parts.workers
             )
-            parts.ledger.opened(host)
-            return MailboxSession(session) { [ledger = parts.ledger] in ledger.closed(host) }
-        } catch {
-            let failure = RemoteError(opening: error)
-            if case .authentication(let words) = failure { note(words, of: secret) }
-            parts.ledger.failed(host, Self.trouble(error, failure), words: failure.reason)
-            throw failure
+            return MailboxSession(session, whenOver: target.whenOver)
         }
     }
 
-    private func refused(_ secret: [UInt8]?) -> String? {
-        let now = parts.clock.monotonic()
-        return refusal.withLock { refusal in
-            guard let last = refusal, last.until > now, last.secret == secret else { return nil }
-            return last.words
-        }
-    }
-
-    private func note(_ words: String, of secret: [UInt8]?) {
-        let until = parts.clock.monotonic() &+ UInt64(parts.limits.refusedPauseMilliseconds) * 1_000_000
-        refusal.withLock { $0 = Refusal(secret: secret, words: words, until: until) }
-    }
-
-    private func admit(
-        _ host: String,
-        milliseconds: Int,
-        _ wakeup: Wakeup,
-        while isWanted: () -> Bool
-    ) async throws {
-        guard let loop = EventLoop.current else { preconditionFailure("sessions are opened on a loop") }
-        let deadline = loop.time(afterMilliseconds: milliseconds)
-        while true {
-            let pause: Int
-            switch parts.ledger.admit(host) {
-            case .granted: return
-            // Many may wait for the same few places: they do not come all at once.
-            case .full: pause = Int.random(in: 100...400)
-            case .wait(let milliseconds): pause = max(100, Int(clamping: milliseconds))
-            }
-            let left = loop.milliseconds(until: deadline)
-            guard left > 0, !Task.isCancelled, isWanted() else { break }
-            await wakeup.sleep(milliseconds: min(pause, left), on: loop)
-        }
-        let trouble = parts.ledger.standing(of: host).lastTrouble
-        throw trouble.map { RemoteError.unavailable($0) }
-            ?? .busy("As many connections to the server as may be are in use.")
+    private static func judge(_ error: any Error) -> (RemoteError, HostLedger.Trouble) {
+        guard let error = error as? IMAPSessionError else { return (.unavailable("\(error)"), .account) }
+        let failure = RemoteError(opening: error)
+        return (failure, trouble(error, failure))
     }
 
     /// What a failure says of the server.
@@ -116,18 +67,6 @@ final class MailboxConnector: Sendable {
         case (_, .busy): .tooMany
         case (_, .authentication), (_, .refused), (_, .overQuota), (_, .unsupported), (_, .gone): .account
         }
-    }
-
-    /// And the sealed secret, by which one login is told from another.
-    private func route() async throws -> (IMAPClientRoute, secret: [UInt8]?) {
-        let server = try await parts.store.read { [account] in try $0.remoteServers.get(.imap, of: account) }
-        guard let server else { throw RemoteError.unsupported("The account has no IMAP server.") }
-        let route = IMAPClientRoute(
-            server: ServerEndpoint(server),
-            credentials: try parts.credentials.login(server, of: id),
-            identification: [IMAPParameter(name: Array("name".utf8), value: Array("Postern".utf8))]
-        )
-        return (route, server.secret)
     }
 }
 

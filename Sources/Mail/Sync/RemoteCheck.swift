@@ -3,6 +3,7 @@
 import IMAP
 import IMAPSessions
 import MailTypes
+import POP3
 import SMTP
 import SMTPSessions
 package import Storage
@@ -19,6 +20,8 @@ package enum RemoteCheck {
             /// The server's greeting and what it says it can do.
             case greeting
             case login
+            /// POP3: what names messages from one session to the next.
+            case uniqueIDs = "uidl"
         }
 
         package let name: Name
@@ -63,6 +66,16 @@ package enum RemoteCheck {
             .unsolicited(let phase):
             phase == .authentication ? .login : phase == .startTLS ? .tls : .greeting
         case .bye, .preauthenticated, .tooMuchBeforeLogin, .tooManyUnreadable, .badCompression: .greeting
+        }
+    }
+
+    static func step(_ failure: POP3ClientFailure) -> Step.Name {
+        switch failure {
+        case .authentication, .noCommonMechanism, .unsuitableCredentials, .loginPrevented: .login
+        case .tlsNotOffered, .injectedBeforeTLS: .tls
+        case .refused(let phase, _), .connectionLost(let phase), .timedOut(let phase), .syntax(let phase, _),
+            .unsolicited(let phase):
+            phase == .authentication ? .login : phase == .startTLS ? .tls : .greeting
         }
     }
 

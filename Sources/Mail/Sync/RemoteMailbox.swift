@@ -3,50 +3,12 @@
 import IMAPSessions
 import Logging
 package import MailTypes
-import Runtime
 import Sockets
 package import Storage
-package import Wire
 
 /// A remote account's mailbox: one task keeps the mirror of it, on a connection of its own; what is asked of the server is
 /// done on two others, so that a long transfer keeps nobody waiting.
-package final class RemoteMailbox: Sendable {
-    /// How it is with the account just now.
-    package struct Status: Sendable {
-        package enum Phase: String, CaseIterable, Sendable {
-            case connecting, syncing, watching
-            /// For the time of the next attempt.
-            case waiting
-        }
-
-        package var phase = Phase.connecting
-        /// The connection that keeps the mirror stands.
-        package var isConnected = false
-        package var connections = 0
-        /// Commands that wait for a connection.
-        package var waiting = 0
-        package var lastFailure: RemoteError?
-        package var lastErrorAt: Timestamp?
-        /// When the next attempt to connect is made, after a failure.
-        package var retryAt: Timestamp?
-    }
-
-    struct State {
-        var phase = Status.Phase.connecting
-        var isConnected = false
-        var lastFailure: RemoteError?
-        var lastErrorAt: Timestamp?
-        var retryAt: Timestamp?
-        /// Those who want to know how things are at the server now.
-        var curious: [OneShot<Bool>] = []
-        /// The account was changed or deleted: nothing is as it was.
-        var isReconfigured = false
-        var isStopped = false
-        var failures = 0
-        /// Ends the IDLE under way.
-        var interruption: IMAPInterruption?
-    }
-
+package final class RemoteMailbox: RemoteAccount {
     package let key: AccountKey
     package let id: AccountID
     let parts: RemoteParts
@@ -58,8 +20,7 @@ package final class RemoteMailbox: Sendable {
     let bulk: RemoteLane
     /// One at a time: a round of the mirror, or a change that puts a message somewhere.
     let turns = Turns()
-    let wakeup = Wakeup()
-    let state = Lock(State())
+    private let watch: AccountWatch
 
     init(_ account: AccountRow, _ parts: RemoteParts, on loop: EventLoop) {
         key = account.key
@@ -70,59 +31,34 @@ package final class RemoteMailbox: Sendable {
         let idle = parts.limits.laneIdleMilliseconds
         quick = RemoteLane(connector, on: loop, idleMilliseconds: idle)
         bulk = RemoteLane(connector, on: loop, idleMilliseconds: idle)
+        watch = AccountWatch(account, parts, on: loop)
     }
 
-    package var status: Status {
-        var status = state.withLock { state in
-            Status(
-                phase: state.phase,
-                isConnected: state.isConnected,
-                connections: state.isConnected ? 1 : 0,
-                lastFailure: state.lastFailure,
-                lastErrorAt: state.lastErrorAt,
-                retryAt: state.retryAt
-            )
-        }
+    package var status: RemoteStatus {
+        var status = watch.status
         status.connections += [quick, bulk].count { $0.hasConnection }
         status.waiting = quick.waiting + bulk.waiting
         return status
     }
 
     /// The mirror is compared with the server soon.
-    package func wake() {
-        wakeup.signal()
-        state.withLock { $0.interruption }?.interrupt()
-    }
+    package func wake() { watch.wake() }
 
-    /// Has the mirror compared with the server now, and waits until that was done, at most so long; false where it was not.
-    package func refresh(milliseconds: Int) async -> Bool {
-        let round = OneShot<Bool>()
-        let mayWait = state.withLock { state in
-            guard !state.isStopped else { return false }
-            state.curious.append(round)
-            return true
-        }
-        guard mayWait else { return false }
-        wake()
-        loop.post { [loop] in
-            _ = loop.schedule(afterMilliseconds: milliseconds) { round.end(false) }
-        }
-        return await round.wait(cancelled: false)
+    package func refresh(milliseconds: Int) async -> RemoteError? {
+        await watch.refresh(milliseconds: milliseconds)
     }
 
     /// The account's servers are others now, or it is gone.
     func reconfigure() {
-        state.withLock { $0.isReconfigured = true }
         quick.reconnect()
         bulk.reconnect()
-        wake()
+        watch.reconfigure()
     }
 
     func stop() {
-        state.withLock { $0.isStopped = true }
         quick.stop()
         bulk.stop()
-        wake()
+        watch.stop()
     }
 }
 
@@ -131,137 +67,39 @@ package final class RemoteMailbox: Sendable {
 extension RemoteMailbox {
     /// Until the account is gone or the server stops.
     func run() async {
-        var backOff = BackOff(
-            firstMilliseconds: parts.limits.firstPauseMilliseconds,
-            lastMilliseconds: parts.limits.lastPauseMilliseconds
-        )
-        while !Task.isCancelled, await isWanted() {
+        await watch.run { isLive in
+            let session = try await connector.open(waitingAtMost: .max, watch.wakeup) { !watch.isReconfigured }
             do {
-                let session = try await connector.open(waitingAtMost: .max, wakeup) { !isReconfigured }
-                do {
-                    try await watch(session) { backOff.reset() }
-                } catch {
-                    await session.end()
-                    throw error
-                }
-                await session.end()
-                noteDisconnected()
+                try await mirror(through: session, isLive)
             } catch {
-                if isReconfigured {
-                    noteDisconnected()
-                    backOff.reset()
-                    continue
-                }
-                let pause = await failed(error, &backOff)
-                await wakeup.sleep(milliseconds: pause, on: loop)
+                await session.end()
+                throw error
             }
+            await session.end()
         }
-        dismissTheCurious()
         quick.stop()
         bulk.stop()
         await quick.ended()
         await bulk.ended()
     }
 
-    /// Nothing is as it was when the connection was made.
-    private var isReconfigured: Bool { state.withLock { $0.isReconfigured || $0.isStopped } }
-
-    private func isWanted() async -> Bool {
-        guard !state.withLock({ $0.isStopped }) else { return false }
-        state.withLock { state in
-            state.isReconfigured = false
-            state.phase = .connecting
-            state.retryAt = nil
-        }
-        do {
-            return try await parts.store.read { [key] in try $0.accounts.get(key) != nil }
-        } catch {
-            // Whether it is there shows as soon as the store can be read again.
-            return error as? StoreError != .closed
-        }
-    }
-
-    /// What a failure means; milliseconds until the next attempt.
-    private func failed(_ error: any Error, _ backOff: inout BackOff) async -> Int {
-        dismissTheCurious()
-        guard !Task.isCancelled, !(error is StoreError && error as? StoreError == .closed) else { return 0 }
-        let failure = error as? RemoteError ?? .unavailable("\(error)")
-        var pause = backOff.pause()
-        if case .authentication = failure { pause = max(pause, parts.limits.refusedPauseMilliseconds) }
-        let now = Timestamp(milliseconds: parts.clock.now())
-        let failures = state.withLock { state in
-            state.isConnected = false
-            state.interruption = nil
-            state.phase = .waiting
-            state.lastFailure = failure
-            state.lastErrorAt = now
-            state.retryAt = Timestamp(milliseconds: now.milliseconds + Int64(pause))
-            state.failures += 1
-            return state.failures
-        }
-        parts.logger.info(
-            "a mailbox cannot be watched",
-            metadata: ["account": "\(id)", "err": "\(failure.reason)", "retry_ms": "\(pause)"]
-        )
-        await note(failure, failures: failures)
-        return pause
-    }
-
-    private func note(_ failure: RemoteError, failures: Int) async {
-        let condition: RemoteAccountState.Condition
-        if case .authentication = failure {
-            condition = .authenticationFailed
-        } else {
-            guard failures >= parts.limits.failuresUntilUnreachable else { return }
-            condition = .unreachable
-        }
-        do {
-            try await parts.store.write { [key] tx in
-                guard try tx.accounts.get(key) != nil else { return }
-                try tx.mirror.set(condition, reason: failure.reason, of: key)
-            }
-        } catch {
-            parts.logger.warning("the state of an account is not noted", metadata: ["err": "\(error)"])
-        }
-    }
-
-    private func noteDisconnected() {
-        state.withLock { state in
-            state.isConnected = false
-            state.interruption = nil
-        }
-    }
-
-    private func dismissTheCurious() {
-        let curious = state.withLock { state in
-            defer { state.curious = [] }
-            return state.curious
-        }
-        for one in curious { one.end(false) }
-    }
-
     // MARK: Watching
 
-    private func watch(_ session: MailboxSession, isLive: () -> Void) async throws {
-        state.withLock { state in
-            state.isConnected = true
-            state.phase = .syncing
-            state.interruption = session.interruption
-        }
+    private func mirror(through session: MailboxSession, _ isLive: () -> Void) async throws {
+        watch.noteConnected { [interruption = session.interruption] in interruption.interrupt() }
         let sync = MailboxSync(account: key, parts: parts, session: session)
         try await round(sync)
-        try await parts.store.write { [key] tx in try tx.mirror.set(.connected, reason: nil, of: key) }
-        state.withLock { $0.failures = 0 }
+        try await watch.noteAlive()
         try await fillAll(sync)
-        state.withLock { $0.phase = .watching }
-        while !Task.isCancelled, !isReconfigured {
+        watch.set(phase: .watching)
+        while !Task.isCancelled, !watch.isReconfigured {
             let inbox = try await parts.store.read { [key] snapshot in
                 try snapshot.folders.find(.inbox, in: key).flatMap { try snapshot.mirror.remote($0) }
             }
             let news = try await session.wait(
                 milliseconds: parts.limits.pollMilliseconds,
                 inbox: inbox,
-                wakeup,
+                watch.wakeup,
                 on: loop
             )
             isLive()
@@ -271,25 +109,19 @@ extension RemoteMailbox {
 
     /// Compares all folders with the server's, and puts there what has to be put there.
     private func round(_ sync: MailboxSync) async throws {
-        let curious = state.withLock { state in
-            defer { state.curious = [] }
-            return state.curious
+        try await watch.satisfying {
+            try await turns.take {
+                let looks = try await sync.syncFolders()
+                try await sync.round(looks.filter(\.isDue))
+                try await sync.verify(looks.filter { !$0.isDue })
+            }
         }
-        var isDone = false
-        defer { for one in curious { one.end(isDone) } }
-        try await turns.take {
-            let looks = try await sync.syncFolders()
-            try await sync.round(looks.filter(\.isDue))
-            try await sync.verify(looks.filter { !$0.isDue })
-        }
-        isDone = true
         try await uploadPending()
     }
 
     private func take(_ news: MailboxNews, _ sync: MailboxSync) async throws {
-        let isAsked = state.withLock { !$0.curious.isEmpty }
         switch news {
-        case .inbox where !isAsked:
+        case .inbox where !watch.isAsked:
             let left = try await turns.take { try await sync.roundOfInbox() }
             // What left the inbox may be in another folder now.
             if left { try await round(sync) }
@@ -305,9 +137,9 @@ extension RemoteMailbox {
         while true {
             var hasMore = false
             for look in try await sync.unfilled() {
-                guard !isReconfigured else { return }
+                guard !watch.isReconfigured else { return }
                 hasMore = try await turns.take { try await sync.fill(look, count: count) } || hasMore
-                if state.withLock({ !$0.curious.isEmpty }) { try await round(sync) }
+                if watch.isAsked { try await round(sync) }
             }
             guard hasMore else { return }
             count = parts.limits.chunk

@@ -5,6 +5,8 @@ import IMAP
 import IMAPSessions
 package import MailTypes
 package import Metrics
+import POP3
+import POP3Sessions
 import Runtime
 import SASL
 import SMTP
@@ -17,7 +19,7 @@ import Wire
 /// The remote mailboxes of all accounts that have one, each on its loop.
 package final class RemoteMailboxes: Sendable {
     private struct State {
-        var mailboxes: [AccountKey: RemoteMailbox] = [:]
+        var accounts: [AccountKey: any WatchedAccount] = [:]
         var tasks: [AccountKey: Task<Void, Never>] = [:]
         var isStarted = false
         var eviction: Task<Void, Never>?
@@ -34,24 +36,40 @@ package final class RemoteMailboxes: Sendable {
         self.loops = loops
     }
 
-    /// The account's mailbox; nil where its mail lives here.
-    package subscript(account: AccountKey) -> RemoteMailbox? { state.withLock { $0.mailboxes[account] } }
+    /// What is done for the account; nil where its mail lives here.
+    package subscript(account: AccountKey) -> (any RemoteAccount)? { state.withLock { $0.accounts[account] } }
+
+    /// The account's IMAP mailbox.
+    package func mailbox(of account: AccountKey) -> RemoteMailbox? {
+        state.withLock { $0.accounts[account] } as? RemoteMailbox
+    }
 
     /// Shows how many there are, and how many connections they have.
     package func collect(into metrics: MetricsRegistry) {
         metrics.collect { [weak self] writer in
             guard let self else { return }
-            let statuses = state.withLock { Array($0.mailboxes.values) }.map(\.status)
-            writer.gauge(
-                "postern_imap_client_connections",
-                "Connections to IMAP servers.",
-                statuses.reduce(0) { $0 + $1.connections }
-            )
-            writer.family("postern_imap_client_mailboxes", .gauge, "Remote mailboxes, by what is being done for them.")
-            for phase in RemoteMailbox.Status.Phase.allCases {
-                let count = statuses.count { $0.phase == phase }
-                writer.sample("postern_imap_client_mailboxes", [("activity", phase.rawValue)], count)
-            }
+            let accounts = state.withLock { Array($0.accounts.values) }
+            let isIMAP = { (account: any WatchedAccount) in account is RemoteMailbox }
+            Self.write(accounts.filter(isIMAP).map(\.status), "imap", "IMAP", to: &writer)
+            Self.write(accounts.filter { !isIMAP($0) }.map(\.status), "pop3", "POP3", to: &writer)
+        }
+    }
+
+    private static func write(
+        _ statuses: [RemoteStatus],
+        _ word: String,
+        _ name: String,
+        to writer: inout MetricsWriter
+    ) {
+        writer.gauge(
+            "postern_\(word)_client_connections",
+            "Connections to \(name) servers.",
+            statuses.reduce(0) { $0 + $1.connections }
+        )
+        let family = "postern_\(word)_client_mailboxes"
+        writer.family(family, .gauge, "Remote \(name) mailboxes, by what is being done for them.")
+        for phase in RemoteStatus.Phase.allCases {
+            writer.sample(family, [("activity", phase.rawValue)], statuses.count { $0.phase == phase })
         }
     }
 
@@ -79,32 +97,36 @@ package final class RemoteMailboxes: Sendable {
 
     /// An account was made, changed or deleted.
     package func note(_ account: AccountRow) {
-        guard account.kind == .imap else { return }
-        let known = state.withLock { $0.mailboxes[account.key] }
+        guard account.kind != .local else { return }
+        let known = state.withLock { $0.accounts[account.key] }
         if let known { known.reconfigure() } else { begin(account) }
     }
 
     /// Ends all connections.
     package func stop() async {
-        let (mailboxes, tasks) = state.withLock { state in
+        let (accounts, tasks) = state.withLock { state in
             state.isStopped = true
-            defer { (state.mailboxes, state.tasks, state.eviction) = ([:], [:], nil) }
-            return (Array(state.mailboxes.values), Array(state.tasks.values) + [state.eviction].compactMap(\.self))
+            defer { (state.accounts, state.tasks, state.eviction) = ([:], [:], nil) }
+            return (Array(state.accounts.values), Array(state.tasks.values) + [state.eviction].compactMap(\.self))
         }
-        for mailbox in mailboxes { mailbox.stop() }
+        for account in accounts { account.stop() }
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
     }
 
     private func begin(_ account: AccountRow) {
-        guard account.kind == .imap else { return }
         let loop = loops[Int(account.key.value % Int64(loops.count))]
-        let mailbox = RemoteMailbox(account, parts, on: loop)
+        let watched: any WatchedAccount
+        switch account.kind {
+        case .local: return
+        case .imap: watched = RemoteMailbox(account, parts, on: loop)
+        case .pop3: watched = PolledMaildrop(account, parts, on: loop)
+        }
         state.withLock { state in
-            guard state.isStarted, !state.isStopped, state.mailboxes[account.key] == nil else { return }
-            state.mailboxes[account.key] = mailbox
+            guard state.isStarted, !state.isStopped, state.accounts[account.key] == nil else { return }
+            state.accounts[account.key] = watched
             state.tasks[account.key] = Task(executorPreference: loop) {
-                await mailbox.run()
+                await watched.run()
                 self.ended(account.key)
             }
         }
@@ -112,7 +134,7 @@ package final class RemoteMailboxes: Sendable {
 
     private func ended(_ key: AccountKey) {
         state.withLock { state in
-            state.mailboxes[key] = nil
+            state.accounts[key] = nil
             state.tasks[key] = nil
         }
     }
@@ -144,7 +166,7 @@ package final class RemoteMailboxes: Sendable {
                 switch server.service {
                 case .imap: return await Self.checkIMAP(server, login, parts)
                 case .smtp: return await Self.checkSMTP(server, login, parts)
-                case .pop3: return RemoteCheck.steps(upTo: .connect, "POP3 accounts cannot be made yet.")
+                case .pop3: return await Self.checkPOP3(server, login, parts)
                 }
             } catch {
                 return RemoteCheck.steps(upTo: .login, error.reason)
@@ -176,6 +198,39 @@ package final class RemoteMailboxes: Sendable {
         }
     }
 
+    private static func checkPOP3(
+        _ server: RemoteServer,
+        _ login: SASLClientCredentials?,
+        _ parts: RemoteParts
+    ) async -> [RemoteCheck.Step] {
+        let session: MaildropSession
+        do throws(POP3SessionError) {
+            let route = POP3ClientRoute(server: ServerEndpoint(server), credentials: login)
+            let opened = try await POP3ClientSession.open(route, dialer: parts.dialer, pool: parts.workers)
+            session = MaildropSession(opened) {}
+        } catch {
+            let reason = RemoteError(opening: error).reason
+            return switch error {
+            case .dial(let error): RemoteCheck.steps(upTo: RemoteCheck.step(error), reason)
+            case .session(let failure): RemoteCheck.steps(upTo: RemoteCheck.step(failure), reason)
+            case .refused: RemoteCheck.steps(upTo: .login, reason)
+            }
+        }
+        let steps = RemoteCheck.steps(upTo: nil, nil)
+        do {
+            // What is deleted at once need not be named from one session to the next.
+            let isUnneeded = server.deleteAfterDays == 0
+            let isNamed = isUnneeded ? true : try await session.hasUniqueIDs()
+            try await session.end()
+            return steps + [
+                RemoteCheck.Step(.uniqueIDs, isDone: isNamed, isNamed ? nil : MaildropSync.needsUniqueIDs)
+            ]
+        } catch {
+            session.close()
+            return steps + [RemoteCheck.Step(.uniqueIDs, isDone: false, (error as? RemoteError)?.reason)]
+        }
+    }
+
     private static func checkSMTP(
         _ server: RemoteServer,
         _ login: SASLClientCredentials?,
@@ -197,6 +252,18 @@ package final class RemoteMailboxes: Sendable {
         }
     }
 }
+
+/// What ``RemoteMailboxes`` runs.
+protocol WatchedAccount: RemoteAccount {
+    /// Until the account is gone or the server stops.
+    func run() async
+    /// The account's servers are others now, or it is gone.
+    func reconfigure()
+    func stop()
+}
+
+extension RemoteMailbox: WatchedAccount {}
+extension PolledMaildrop: WatchedAccount {}
 
 extension SMTPClientFailure {
     /// The server's words, or what went wrong.

@@ -80,5 +80,19 @@ package struct RemoteLimits: Sendable {
     /// Octets of fetched messages that are kept.
     package var cacheOctets: Int64 = 1 << 30
 
+    /// POP3 servers are asked so often, at most so often as they allow.
+    package var maildropPollMilliseconds = 300_000
+    /// Until a maildrop that somebody else is in is tried again.
+    package var maildropBusyMilliseconds = 60_000
+    /// Messages, and octets of them, that one POP3 session fetches before its end.
+    package var maildropChunk = 500
+    package var maildropChunkOctets: Int64 = 256 << 20
+    /// Messages that a maildrop may have.
+    package var maildropMessages = 200_000
+    /// Refusals after which a message is left where it is.
+    package var maildropAttempts = 10
+    /// How long a unique-id is known that the server does not list any more.
+    package var maildropMemoryMilliseconds: Int64 = 60 * 86_400_000
+
     package init() {}
 }
