@@ -307,6 +307,12 @@ extension ConfigurationKey {
             "How often folders are asked after that a server does not tell of by itself"
         ),
         integer(
+            "remote.pop3PollSeconds",
+            \.remote.pop3PollSeconds,
+            1...86_400,
+            "How often POP3 servers are asked for new mail; less often where they want more time between two logins"
+        ),
+        integer(
             "remote.cacheOctets",
             \.remote.cacheOctets,
             1_048_576...1_099_511_627_776,

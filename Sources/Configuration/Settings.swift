@@ -169,6 +169,8 @@ package struct Settings: Sendable {
         package var dials = 64
         /// Folders that nobody is told of by the server are asked after so often.
         package var pollSeconds = 60
+        /// POP3 servers tell of nothing by themselves.
+        package var pop3PollSeconds = 300
         package var cacheOctets = 1 << 30
 
         package init() {}

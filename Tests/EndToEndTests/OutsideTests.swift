@@ -206,6 +206,20 @@ import Testing
         #expect(try server.stop() == 0)
     }
 
+    @Test(.enabled(if: Dovecot.isInstalled, "dovecot is not installed"))
+    func mailAtAPOP3ServerIsFetchedOnceAndDeletedWhenItIsHere() throws {
+        let relay = try PeerProcess.freePorts(1)[0]
+        let dovecot = try Dovecot(relay: relay)
+        defer { dovecot.stop() }
+        let ports = [
+            "pop3": dovecot.pop3, "pop3s": dovecot.pop3s, "lmtp": dovecot.lmtp, "submissions": dovecot.submissions,
+            "relay": relay,
+        ]
+        try JSONEncoder().encode(ports).write(to: dovecot.folder.appendingPathComponent("ports.json"))
+        let outcome = try python("pop3_account.py", [Project.postern, "\(try root)/pop3", dovecot.folder.path])
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+    }
+
     @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
     func aMailboxAtAServerIsTheSameFromBothSides() throws {
         let dovecot = try DovecotIMAP()

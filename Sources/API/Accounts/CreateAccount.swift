@@ -48,11 +48,12 @@ enum CreateAccount {
         guard let kind else { return nil }
         var password: Secret?
         var servers: [RemoteServerBody] = []
-        if kind == .local {
-            password = reader.take("password").flatMap { Passwords.read($0) }
-        } else {
-            servers = [server(.imap, reader.require("imap")), server(.smtp, reader.take("smtp"))].compactMap(\.self)
+        switch kind {
+        case .local: password = reader.take("password").flatMap { Passwords.read($0) }
+        case .imap: servers = [server(.imap, reader.require("imap"))].compactMap(\.self)
+        case .pop3: servers = [server(.pop3, reader.require("pop3"))].compactMap(\.self)
         }
+        if kind != .local, let smtp = server(.smtp, reader.take("smtp")) { servers.append(smtp) }
         guard let address else { return nil }
         return Body(
             account: NewAccount(kind: kind, address: address, alias: alias, displayName: name),
@@ -63,8 +64,8 @@ enum CreateAccount {
 
     private static func kind(_ field: JSONField) -> AccountType? {
         let word = field.text(maximum: 16).flatMap { $0.span.utf8String() }
-        guard let word, let kind = AccountType(rawValue: word), kind != .pop3 else {
-            if word != nil { field.fail(.invalid, "must be local or imap") }
+        guard let word, let kind = AccountType(rawValue: word) else {
+            if word != nil { field.fail(.invalid, "must be local, imap or pop3") }
             return nil
         }
         return kind

@@ -18,6 +18,8 @@ struct RemoteServerBody: Sendable {
     /// Nil: the one that is known stays.
     let password: Secret?
     let pin: [UInt8]?
+    /// POP3: days after which what was fetched is deleted there; nil to keep it.
+    let deleteAfterDays: Int?
     let onUnknown: UnknownOutcome
     let filesSent: Bool?
 
@@ -39,10 +41,11 @@ struct RemoteServerBody: Sendable {
         let username = reader.require("username")?.line(minimum: 1, maximum: 320)
         let password = reader.take("password").flatMap { $0.line(minimum: 1, maximum: 1000) }
         let pin = reader.take("certificateSHA256").flatMap { $0.isNull ? nil : Self.pin($0) }
+        let deleteAfterDays = service == .pop3 ? Self.deleteAfterDays(&reader) : .some(nil)
         let onUnknown = service == .smtp ? reader.take("onUnknown").flatMap(Self.unknownOutcome) : nil
         let filesSent = service == .smtp ? reader.take("filesSent").flatMap { $0.isNull ? nil : $0.bool() } : nil
         reader.finish()
-        guard let host, let security, let username, port != .some(nil) else { return nil }
+        guard let host, let security, let username, port != .some(nil), let deleteAfterDays else { return nil }
         self.service = service
         self.host = host
         self.port = (port ?? nil) ?? Self.usualPort(service, security)
@@ -50,6 +53,7 @@ struct RemoteServerBody: Sendable {
         self.username = username
         self.password = password.map { Secret(Array($0.utf8)) }
         self.pin = pin
+        self.deleteAfterDays = deleteAfterDays
         self.onUnknown = onUnknown ?? .retry
         self.filesSent = filesSent
     }
@@ -73,6 +77,7 @@ struct RemoteServerBody: Sendable {
             credential: .password,
             secret: secret,
             pin: pin,
+            deleteAfterDays: deleteAfterDays,
             onUnknown: onUnknown,
             filesSent: filesSent
         )
@@ -106,6 +111,28 @@ struct RemoteServerBody: Sendable {
             return nil
         }
         return security
+    }
+
+    /// What `mode` and `deleteAfterDays` say: nil where they are wrong, days or nil otherwise.
+    private static func deleteAfterDays(_ reader: inout JSONObjectReader) -> Int?? {
+        let mode = reader.take("mode")
+        let days = reader.take("deleteAfterDays")
+        var deletes = false
+        if let mode {
+            guard let word = mode.text(maximum: 16).flatMap({ $0.span.utf8String() }) else { return nil }
+            guard ["keep", "delete"].contains(word) else {
+                mode.fail(.invalid, "must be keep or delete")
+                return nil
+            }
+            deletes = word == "delete"
+        }
+        guard let days, !days.isNull else { return .some(deletes ? 0 : nil) }
+        guard let number = days.integer(in: 0...3650) else { return nil }
+        guard deletes else {
+            days.fail(.invalid, "goes with the mode delete only")
+            return nil
+        }
+        return .some(Int(number))
     }
 
     private static func unknownOutcome(_ field: JSONField) -> UnknownOutcome? {
@@ -142,6 +169,12 @@ extension JSONWriter {
         string(server.username)
         key("certificateSHA256")
         if let pin = server.pin { string(Hex.encode(pin.span)) } else { null() }
+        if server.service == .pop3 {
+            key("mode")
+            string(server.deleteAfterDays == nil ? "keep" : "delete")
+            key("deleteAfterDays")
+            if let days = server.deleteAfterDays { number(days) } else { null() }
+        }
         if server.service == .smtp {
             key("onUnknown")
             string(server.onUnknown.rawValue)

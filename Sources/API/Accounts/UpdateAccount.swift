@@ -46,6 +46,11 @@ enum UpdateAccount {
             {
                 try transaction.mirror.startAnew(key)
             }
+            if let server = servers.first(where: { $0.service == .pop3 }),
+                let old = try transaction.remoteServers.get(.pop3, of: key), !server.isSameMailbox(as: old)
+            {
+                try transaction.maildrop.startAnew(key)
+            }
             for server in servers { try transaction.remoteServers.put(server, of: key) }
             for service in body.removed { try transaction.remoteServers.remove(service, of: key) }
             return try ShownAccount(try transaction.accounts.update(key, wanted), in: transaction)
@@ -64,7 +69,11 @@ enum UpdateAccount {
             body.change.displayName = .some(field.isNull ? nil : field.line(maximum: 200))
             body.isChange = true
         }
-        if kind == .local { readPassword(&reader, &body) } else { readServers(&reader, &body) }
+        switch kind {
+        case .local: readPassword(&reader, &body)
+        case .imap: readServers([.imap, .smtp], &reader, &body)
+        case .pop3: readServers([.pop3, .smtp], &reader, &body)
+        }
         if !body.isChange { reader.errors.add([], .missing, "must have at least one member") }
         return body
     }
@@ -75,8 +84,12 @@ enum UpdateAccount {
         body.isChange = true
     }
 
-    private static func readServers(_ reader: inout JSONObjectReader, _ body: inout Body) {
-        for service in [RemoteService.imap, .smtp] {
+    private static func readServers(
+        _ services: [RemoteService],
+        _ reader: inout JSONObjectReader,
+        _ body: inout Body
+    ) {
+        for service in services {
             guard let field = RemoteServerBody.take(service, from: &reader) else { continue }
             body.isChange = true
             if field.isNull, service == .smtp {

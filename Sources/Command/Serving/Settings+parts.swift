@@ -135,6 +135,7 @@ extension Settings {
     var remoteLimits: RemoteLimits {
         var limits = RemoteLimits()
         limits.pollMilliseconds = remote.pollSeconds * 1000
+        limits.maildropPollMilliseconds = remote.pop3PollSeconds * 1000
         limits.cacheOctets = Int64(remote.cacheOctets)
         return limits
     }

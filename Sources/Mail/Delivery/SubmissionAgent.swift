@@ -234,7 +234,9 @@ package final class SubmissionAgent: Sendable {
             throw SubmissionError.unreachable(unreachable)
         }
         var copy: MessageRow?
-        if prepared.options.savesToSent, server?.filesSent != true,
+        // What a server files by itself is seen by IMAP only.
+        let isFiled = account.kind == .imap && server?.filesSent == true
+        if prepared.options.savesToSent, !isFiled,
             let sent = try transaction.folders.find(.sent, in: account.key)
         {
             var content = prepared.content

@@ -113,7 +113,7 @@ KNOWN = {"to": ours["address"], "cc": ours["address"], "bcc": ours["address"], "
          "expiresAt": "2099-01-01T00:00:00Z", "content": "AAEC", "contentType": "text/plain", "q": "seed", "alias": "z9",
          "parent": "archive"}
 # Members of one operation's example; None takes one out.
-TWEAKS = {"updateAccount": {"alias": "a", "imap": None, "smtp": None},
+TWEAKS = {"updateAccount": {"alias": "a", "imap": None, "pop3": None, "smtp": None},
           "replayWebhook": {"failed": None, "since": None, "before": None}}
 CANDIDATES = ["abcd", "a", "X-Own", "inbox", "new@inject.example", "https://hook.example/a", "https://app.example", "text/plain",
               "2026-01-01T00:00:00Z", "2026-01-01", "AAEC", "0" * 32, "192.0.2.1", "1", "whsec_" + base64.b64encode(b"0" * 32).decode()]
