@@ -166,6 +166,9 @@ package struct ResolvedConfiguration: Sendable {
         if settings.testing.clockRate != 1, !settings.testing.enabled {
             problem("testing.clockRate", "testing.clockRate needs testing.enabled: true")
         }
+        if settings.testing.groupCapacity != Settings.Testing().groupCapacity, !settings.testing.enabled {
+            problem("testing.groupCapacity", "testing.groupCapacity needs testing.enabled: true")
+        }
     }
 
     /// The keys whose values are others than in `other`.

@@ -409,6 +409,7 @@ extension ConfigurationKey {
     private static let testing: [Self] = [
         truth("testing.enabled", \.testing.enabled, "Never in production: allows the keys below"),
         integer("testing.clockRate", \.testing.clockRate, 1...1_000_000, "How many times faster our clocks run"),
+        integer("testing.groupCapacity", \.testing.groupCapacity, 1...4096, "Writes committed together at most"),
     ]
 
     /// Labels of letters, digits and hyphens, 63 octets each, 253 together (RFC 1123 §2.1).

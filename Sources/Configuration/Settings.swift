@@ -215,5 +215,7 @@ package struct Settings: Sendable {
         package var enabled = false
         /// How many times faster than time our clocks run.
         package var clockRate = 1
+        /// Writes committed together at most; 1 is a sync for each.
+        package var groupCapacity = 1024
     }
 }

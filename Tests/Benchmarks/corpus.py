@@ -33,10 +33,15 @@ class Message:
         return "\n".join(self.lines)
 
     def mbox(self):
+        return f"From {self.sender}@example.net {self.date:%a %b %d %H:%M:%S %Y}\n{self.whole}\n"
+
+    @property
+    def whole(self):
+        """The message, lines ended by LF."""
         name = f"Sender {self.number % 97} <{self.sender}@example.net>"
-        return (f"From {self.sender}@example.net {self.date:%a %b %d %H:%M:%S %Y}\nFrom: {name}\nTo: Bench <bench@example.org>\n"
+        return (f"From: {name}\nTo: Bench <bench@example.org>\n"
                 f"Subject: {self.subject}\nDate: {self.date:%a, %d %b %Y %H:%M:%S +0000}\nMessage-ID: {self.message_id}\n"
-                "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n" + self.text + "\n\n")
+                "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n" + self.text + "\n")
 
 
 def write_mbox(path, numbers, octets=None):

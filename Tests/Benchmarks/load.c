@@ -134,7 +134,7 @@ static int skip_chunks(struct client *c) {
 
 // 0 for an answer of 2xx, 1 for another, -1 when the connection is gone.
 static int exchange_http(struct client *c, long turn) {
-    struct request *request = &requests[(turn * 7919 + c->number) % request_count];
+    struct request *request = &requests[turn * 7919 % request_count];
     int chunked = 0, ends = 0;
     size_t length = 0;
     if (send_all(c, request->octets, request->length)) return -1;

@@ -17,6 +17,28 @@ def packages(*names):
     subprocess.run([os.path.join(ROOT, "Scripts/packages"), *names], check=True, env={**os.environ, "RUNLEVEL": "1"})
 
 
+def beside(package, program):
+    """Where a Debian package lies unpacked that cannot be installed beside another; `program` is a file of it."""
+    place = os.environ.get("POSTERN_CYRUS", "/usr/local/lib/postern-peers/cyrus")
+    if not os.path.exists(place + program):
+        os.makedirs(place, exist_ok=True)
+        subprocess.run(f"apt-get download -qq {package} && dpkg-deb -x {package}_*.deb .", shell=True, cwd=place, check=True)
+    return place
+
+
+def python_packages(*names):
+    """A folder with these packages of PyPI and what they need."""
+    folder = os.path.join(ROOT, ".build/benchmark-python")
+    stamp = os.path.join(folder, "installed")
+    if not os.path.exists(stamp) or open(stamp).read() != " ".join(names):
+        packages("python3-pip")
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", folder, *names], check=True,
+                       stdout=sys.stderr)
+        with open(stamp, "w") as file:
+            file.write(" ".join(names))
+    return folder
+
+
 def compiled(name, directory):
     """The program of a C file beside this one."""
     path = os.path.join(directory, name)
@@ -56,6 +78,44 @@ def threads_seconds(pid):
         except FileNotFoundError:
             pass
     return total / 1e9
+
+
+def family(pid):
+    """The process and all that came of it and live."""
+    members, found = [], [int(pid)]
+    while found:
+        one = found.pop()
+        members.append(one)
+        try:
+            for thread in os.listdir(f"/proc/{one}/task"):
+                found += map(int, open(f"/proc/{one}/task/{thread}/children").read().split())
+        except FileNotFoundError:
+            pass
+    return members
+
+
+def family_seconds(pid):
+    """CPU time of a process and all that came of it, the dead included, in ticks of the kernel's clock (10 ms)."""
+    ticks = 0
+    for member in family(pid):
+        try:
+            fields = open(f"/proc/{member}/stat").read().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        # utime, stime, and those of the children that were waited for
+        ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def family_memory(pid):
+    """Octets of memory in use by a process and all that came of it, what they share counted once (PSS)."""
+    total = 0
+    for member in family(pid):
+        try:
+            total += int(re.search(r"^Pss:\s+(\d+) kB", open(f"/proc/{member}/smaps_rollup").read(), re.MULTILINE).group(1)) * 1024
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total
 
 
 def resident(pid):

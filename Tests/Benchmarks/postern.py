@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Postern under measurement: a server of its own, pinned, with its own data directory."""
 import http.client, json, os, signal, subprocess, sys, time
-import machine
+import machine, table
 from machine import SERVER
 
 
@@ -68,12 +68,7 @@ class Postern:
         return time.monotonic() - began
 
     def settle(self):
-        """Waits until the server has nothing to do of its own accord, such as to index what came."""
-        quiet = 0
-        while quiet < 3:
-            before = self.seconds()
-            time.sleep(1)
-            quiet = quiet + 1 if self.seconds() - before < 0.01 else 0
+        table.settle(self.seconds)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

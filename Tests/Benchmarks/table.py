@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases that are run in turn, and the Markdown table of their medians."""
-import json, re, statistics, subprocess
+import json, re, statistics, subprocess, time
 from machine import CLIENT, say
 
 
@@ -11,10 +11,25 @@ class Figures:
         self.rate, self.cpu, self.p50, self.p99 = rate, cpu, p50, p99
 
 
-def measured(seconds_of, run):
-    """Runs a client; `run` gives operations, seconds, p50, p99, and `seconds_of()` the CPU time of the server so far."""
+def settle(seconds_of):
+    """Waits until a server has nothing more to do of its own accord, such as to index what came."""
+    quiet, deadline = 0, time.monotonic() + 60
+    while quiet < 3 and time.monotonic() < deadline:
+        before = seconds_of()
+        time.sleep(0.2)
+        # Some look after something every now and then even at rest: a tick of the kernel's clock is nothing.
+        quiet = quiet + 1 if seconds_of() - before < 0.015 else 0
+
+
+def measured(seconds_of, run, settles=False):
+    """Runs a client; `run` gives operations, seconds, p50, p99, and `seconds_of()` the CPU time of the server so far.
+
+    Where it `settles`, what the server does behind its answers counts too.
+    """
     before = seconds_of()
     operations, seconds, p50, p99 = run()
+    if settles:
+        settle(seconds_of)
     spent = seconds_of() - before
     return Figures(operations / seconds, spent / operations * 1e6, p50, p99)
 

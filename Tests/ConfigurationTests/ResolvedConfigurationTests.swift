@@ -128,6 +128,7 @@ import Wire
         ("data:", "postern.yaml:1: data must be a path"),
         ("- a", "postern.yaml:1: the file must be a mapping of keys to values"),
         ("testing:\n  clockRate: 5", "postern.yaml:2: testing.clockRate needs testing.enabled: true"),
+        ("testing:\n  groupCapacity: 1", "postern.yaml:2: testing.groupCapacity needs testing.enabled: true"),
         ("tls:\n  key: a.pem", "postern.yaml:2: tls.certificate and tls.key must be given together"),
     ])
     func aWrongFileIsRefused(_ file: String, _ sentence: String) {

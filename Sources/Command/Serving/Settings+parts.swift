@@ -46,6 +46,7 @@ extension Settings {
         configuration.minimumFreeOctets = Int64(limits.freeOctets)
         configuration.eventMilliseconds = Int64(events.days) * 86_400_000
         configuration.eventsPerAccount = Int64(events.perAccount)
+        if testing.enabled { configuration.groupCapacity = testing.groupCapacity }
         return configuration
     }
 
