@@ -54,7 +54,7 @@ enum StoreRules {
         StoreRule(
             name: "folder counts",
             query: """
-                SELECT 'folder ' || f.pk FROM folders f
+                SELECT 'folder ' || f.pk FROM folders f JOIN accounts a ON a.pk = f.account AND a.deleted IS NULL
                 WHERE f.total <> (SELECT count(*) FROM messages m WHERE m.folder = f.pk)
                 OR f.unread <> (SELECT count(*) FROM messages m WHERE m.folder = f.pk AND m.flags & 1 = 0)
                 """

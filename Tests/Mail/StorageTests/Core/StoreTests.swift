@@ -370,6 +370,19 @@ import Wire
         #expect(test.store.state == .open)
     }
 
+    /// What a deleted account held goes piece by piece: whoever looks in between finds nothing wrong.
+    @Test func anAccountThatIsHalfRemovedIsSound() async throws {
+        let test = try TestStore()
+        let account = try await test.account()
+        let inbox = try await test.folder(.inbox, of: account)
+        for number in 0..<3 { try await test.deliver("number \(number)", to: inbox) }
+        try await test.store.write { try $0.accounts.delete(account.key) }
+        for _ in 0..<10 {
+            _ = try await test.store.write { try $0.accounts.purge(limit: 1) }
+            try await test.expectSound()
+        }
+    }
+
     @Test func aReadThatTakesLongIsRepeatedOnAReaderThread() async throws {
         let test = try TestStore { $0.quickReadMilliseconds = 1 }
         let threads = Lock<[UInt]>([])
