@@ -309,8 +309,8 @@ let suites: [Target] = [
         "Sync",
         in: "Mail",
         [
-            "Runtime", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage", "Intake",
-            "Accounts", "Backends", "SessionSupport", logging,
+            "Runtime", "Crypto", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage",
+            "Intake", "Accounts", "Backends", "SessionSupport", logging,
         ]
     ),
     tests(

@@ -47,9 +47,13 @@ enum UpdateAccount {
                 try transaction.mirror.startAnew(key)
             }
             if let server = servers.first(where: { $0.service == .pop3 }),
-                let old = try transaction.remoteServers.get(.pop3, of: key), !server.isSameMailbox(as: old)
+                let old = try transaction.remoteServers.get(.pop3, of: key)
             {
-                try transaction.maildrop.startAnew(key)
+                if server.isSameMailbox(as: old) {
+                    try transaction.maildrop.retryLeft(of: key)
+                } else {
+                    try transaction.maildrop.startAnew(key)
+                }
             }
             for server in servers { try transaction.remoteServers.put(server, of: key) }
             for service in body.removed { try transaction.remoteServers.remove(service, of: key) }

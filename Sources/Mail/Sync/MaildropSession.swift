@@ -46,16 +46,16 @@ final class MaildropSession {
     /// Seconds that the server wants between two logins (RFC 2449 §6.5).
     var loginDelaySeconds: Int { Int(pop3.capabilities.loginDelaySeconds ?? 0) }
 
-    /// All messages, if there are no more than so many.
-    func list(limit: Int) async throws -> MaildropListing {
+    /// All messages, if there are no more than so many, with so many octets in their unique-ids.
+    func list(limit: Int, nameOctets: Int) async throws -> MaildropListing {
         do {
-            return try await listAll(limit: limit)
+            return try await listAll(limit: limit, nameOctets: nameOctets)
         } catch let error as POP3SessionError {
             throw RemoteError(opening: error)
         }
     }
 
-    private func listAll(limit: Int) async throws -> MaildropListing {
+    private func listAll(limit: Int, nameOctets: Int) async throws -> MaildropListing {
         var listing = MaildropListing()
         guard try await pop3.status().messages > 0 else { return listing }
         var sizes: [UInt32: Int64] = [:]
@@ -64,7 +64,7 @@ final class MaildropSession {
             throw RemoteError.unsupported("The server has more than \(limit) messages: too many for POP3.")
         }
         let found = sizes
-        guard let names = try await uniqueIDs(limit: limit) else {
+        guard let names = try await uniqueIDs(limit: limit, octets: nameOctets) else {
             listing.hasUniqueIDs = false
             listing.messages = found.map { ListedMessage(number: $0.key, size: $0.value, uid: []) }
             listing.messages.sort { $0.number < $1.number }
@@ -76,13 +76,20 @@ final class MaildropSession {
     }
 
     /// Nil where the server has no UIDL, which RFC 1939 §7 leaves to it.
-    private func uniqueIDs(limit: Int) async throws -> [UInt32: [UInt8]]? {
+    private func uniqueIDs(limit: Int, octets: Int) async throws -> [UInt32: [UInt8]]? {
         var names: [UInt32: [UInt8]] = [:]
+        var room = octets
         do {
-            try await pop3.uniqueIDs { if names.count <= limit { names[$0] = $1 } }
+            try await pop3.uniqueIDs { number, name in
+                room -= name.count
+                if names.count < limit, room >= 0 { names[number] = name }
+            }
         } catch POP3SessionError.refused(let reply) {
             guard !reply.isPassing else { throw RemoteError(reply) }
             return nil
+        }
+        guard room >= 0 else {
+            throw RemoteError.unsupported("The server's unique-ids are longer than can be kept.")
         }
         return names
     }
@@ -90,7 +97,7 @@ final class MaildropSession {
     /// Whether the server says what names messages across sessions.
     func hasUniqueIDs() async throws -> Bool {
         do {
-            return try await uniqueIDs(limit: 0) != nil
+            return try await uniqueIDs(limit: 0, octets: .max) != nil
         } catch let error as POP3SessionError {
             throw RemoteError(opening: error)
         }

@@ -20,8 +20,10 @@ struct MaildropSync {
     let id: AccountID
     let parts: RemoteParts
     let session: MaildropSession
+    /// As it was when the session began.
+    let server: RemoteServer
     /// Days after which what was fetched is deleted at the server; nil to keep it.
-    let deleteAfterDays: Int?
+    private var deleteAfterDays: Int? { server.deleteAfterDays }
     var limits: RemoteLimits { parts.limits }
     var store: Store { parts.store }
 
@@ -35,7 +37,10 @@ struct MaildropSync {
 
     /// Whether there is more to fetch at once.
     func round(while isWanted: () -> Bool) async throws -> Bool {
-        let listing = try await session.list(limit: limits.maildropMessages)
+        let listing = try await session.list(
+            limit: limits.maildropMessages,
+            nameOctets: limits.maildropNameOctets
+        )
         guard listing.hasUniqueIDs else { return try await roundWithoutUniqueIDs(listing, while: isWanted) }
         let repeated = RepeatedUniqueIDs(listing.messages)
         try await noteListed(listing, repeated)
@@ -46,6 +51,16 @@ struct MaildropSync {
         try await delete(plan.due)
         try await noteRound(isComplete: !hasMore)
         return hasMore
+    }
+
+    /// Writes what this session found, if the account's maildrop is still the one it looked into.
+    private func write<R: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> R) async throws -> R {
+        try await store.write { [account, server] tx in
+            guard let now = try tx.remoteServers.get(.pop3, of: account), now.isSameMailbox(as: server) else {
+                throw RemoteError.unavailable("The account's server is another now.")
+            }
+            return try body(tx)
+        }
     }
 
     // MARK: What is listed
@@ -74,7 +89,7 @@ struct MaildropSync {
             known.formUnion(found.compactMap { $0?.key })
             let back = found.compactMap { $0?.isGone == true ? $0?.key : nil }
             guard !new.isEmpty || !back.isEmpty else { continue }
-            try await store.write { [account] tx in
+            try await write { [account] tx in
                 try tx.maildrop.note(new, isOld: isFirst, of: account)
                 try tx.maildrop.set(gone: [], back: back)
             }
@@ -96,10 +111,10 @@ struct MaildropSync {
             after = last.key
             let gone = some.filter { !$0.isGone && !known.contains($0.key) }.map(\.key)
             guard !gone.isEmpty else { continue }
-            try await store.write { try $0.maildrop.set(gone: gone, back: []) }
+            try await write { try $0.maildrop.set(gone: gone, back: []) }
         }
         let (account, milliseconds) = (account, limits.maildropMemoryMilliseconds)
-        while try await store.write({ tx in
+        while try await write({ tx in
             try tx.maildrop.expire(of: account, goneMilliseconds: milliseconds, limit: Self.perTransaction)
         }) == Self.perTransaction {}
     }
@@ -245,7 +260,7 @@ struct MaildropSync {
         let received = try await taken.received(on: store.blocking)
         let sent = taken.envelope.date
         let content = taken.content
-        try await store.write { [account] tx in
+        try await write { [account] tx in
             guard let entry = try tx.maildrop.find(uid: uid, of: account),
                 let inbox = try tx.folders.find(.inbox, in: account)
             else { return }
@@ -261,7 +276,7 @@ struct MaildropSync {
             metadata: ["account": "\(id)", "octets": "\(message.size)", "err": "\(refusal.error.reason)"]
         )
         let mostAttempts = limits.maildropAttempts
-        try await store.write { [account] tx in
+        try await write { [account] tx in
             guard let entry = try tx.maildrop.find(uid: message.uid, of: account) else { return }
             // A connection that breaks may be anybody's fault.
             let isFinal = refusal.isFinal || !refusal.endsSession && entry.attempts + 1 >= mostAttempts
@@ -293,7 +308,7 @@ struct MaildropSync {
         try await session.end()
         let removed = due.filter { marked.contains($0.number) }.map(\.key)
         guard !removed.isEmpty else { return }
-        try await store.write { tx in
+        try await write { tx in
             if forgetting { try tx.maildrop.forget(removed) } else { try tx.maildrop.removed(removed) }
         }
     }
@@ -301,7 +316,7 @@ struct MaildropSync {
     // MARK: How far it is
 
     private func setLow(_ low: UInt32) async throws {
-        try await store.write { [account] tx in
+        try await write { [account] tx in
             guard let folder = try tx.folders.find(.inbox, in: account) else { return }
             var remote = try tx.mirror.remote(folder) ?? Self.unseen
             remote.low = low
@@ -311,7 +326,7 @@ struct MaildropSync {
 
     /// Notes in the inbox that it was seen to be what the server has, and what of that is not here.
     private func noteRound(isComplete: Bool) async throws {
-        try await store.write { [account] tx in
+        try await write { [account] tx in
             guard let folder = try tx.folders.find(.inbox, in: account) else { return }
             var remote = try tx.mirror.remote(folder) ?? Self.unseen
             let backlog = try tx.maildrop.backlog(of: account)
@@ -367,7 +382,7 @@ struct MaildropSync {
             }
             budget.spend(taken.content.size)
             let uid = [ASCII.space] + taken.body.hash.octets
-            try await store.write { [account] tx in
+            try await write { [account] tx in
                 try tx.maildrop.note([(uid, taken.body.size)], isOld: isFirst, of: account)
             }
             try await commit(taken, uid: uid)

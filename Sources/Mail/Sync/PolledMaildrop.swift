@@ -61,9 +61,15 @@ package final class PolledMaildrop: RemoteAccount {
                 try await watch.noteAlive()
                 isLive()
                 watch.set(phase: .watching)
-                await rest(milliseconds: hasMore ? 0 : parts.limits.maildropPollMilliseconds) { watch.isAsked }
+                await rest(milliseconds: hasMore ? 0 : pollPause) { watch.isAsked }
             }
         }
+    }
+
+    /// Not all accounts at the same moment.
+    private var pollPause: Int {
+        let longest = parts.limits.maildropPollMilliseconds
+        return Int.random(in: (longest - longest / 10)...longest)
     }
 
     /// What the server asks for by a refusal (RFC 2449 §8.1.1): whoever is in the maildrop has to leave it first, or the time
@@ -103,7 +109,7 @@ package final class PolledMaildrop: RemoteAccount {
             id: watch.id,
             parts: parts,
             session: session,
-            deleteAfterDays: server.deleteAfterDays
+            server: server
         )
         do {
             return try await sync.round { !watch.isReconfigured }

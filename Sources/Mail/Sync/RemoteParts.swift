@@ -87,8 +87,9 @@ package struct RemoteLimits: Sendable {
     /// Messages, and octets of them, that one POP3 session fetches before its end.
     package var maildropChunk = 500
     package var maildropChunkOctets: Int64 = 256 << 20
-    /// Messages that a maildrop may have.
-    package var maildropMessages = 200_000
+    /// Messages that a maildrop may have, and octets of all their unique-ids.
+    package var maildropMessages = 100_000
+    package var maildropNameOctets = 8 << 20
     /// Refusals after which a message is left where it is.
     package var maildropAttempts = 10
     /// How long a unique-id is known that the server does not list any more.

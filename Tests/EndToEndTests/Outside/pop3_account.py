@@ -211,6 +211,8 @@ answer = client.json("POST", "/v1/accounts?dryRun=true", {**new, "pop3": direct(
 check("a wrong password is said", not answer["ok"] and answer["pop3"][-1]["step"] == "login", answer)
 answer = client.json("POST", "/v1/accounts?dryRun=true", {**new, "pop3": {**direct("u1"), "certificateSHA256": None}})
 check("a certificate that nobody signed is refused", answer["pop3"][-1]["step"] == "tls", answer)
+answer = client.json("POST", "/v1/accounts?dryRun=true", {**new, "pop3": {**direct("u1"), "port": ports["pop3"], "tls": "starttls"}})
+check("so it is with STLS", answer["ok"], answer)
 check("nothing was made", client.call("GET", "/v1/accounts/u1")[0] == 404)
 for wrong, field in ((direct("u1", mode="purge"), "/pop3/mode"), (direct("u1", deleteAfterDays=3), "/pop3/deleteAfterDays")):
     status, _, content = client.call("POST", "/v1/accounts", {**new, "pop3": wrong})

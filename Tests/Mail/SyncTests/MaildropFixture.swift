@@ -2,6 +2,7 @@
 
 import Accounts
 import Backends
+import Crypto
 import Foundation
 import Intake
 import Logging
@@ -38,6 +39,8 @@ final class MaildropFixture: Sendable {
         var deleteAfterDays: Int?
         var limits = RemoteLimits()
         var maximumMessageOctets: Int64?
+        /// The process died once while it read this.
+        var poison: [UInt8]?
     }
 
     private init(_ setting: Setting) async throws {
@@ -50,6 +53,11 @@ final class MaildropFixture: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = StoreConfiguration(directory: folder.path)
         if let octets = setting.maximumMessageOctets { configuration.maximumMessageOctets = octets }
+        if let poison = setting.poison {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            // The slot that it then leaves: the digest, and that it is set.
+            try Data(Digest.sha256(poison) + [1]).write(to: folder.appendingPathComponent("parsing.slots"))
+        }
         let store = try Store.open(configuration, clock: clock, logger: logger)
         self.store = store
         group = try EventLoopGroup(count: 1)

@@ -283,6 +283,35 @@ import Wire
         }
     }
 
+    @Test func aMessageThatEndedTheProcessIsKeptUnread() async throws {
+        let messages = Self.messages(3)
+        try await MaildropFixture.run {
+            $0.messages = messages
+            $0.poison = messages[1].octets
+            $0.deleteAfterDays = 0
+        } _: { fixture in
+            while !fixture.server.uids.isEmpty { try #require(try await fixture.poll() == nil) }
+            #expect(try await fixture.messages().count == 3)
+            #expect(try await fixture.events().count { $0 == .messageQuarantined } == 1)
+            #expect(Set(try await fixture.texts()) == Set(messages.map { String(decoding: $0.octets, as: UTF8.self) }))
+        }
+    }
+
+    @Test(arguments: [(4, Int.max), (Int.max - 1, 9)])
+    func aListingThatIsTooLargeIsNotKept(_ messages: Int, _ nameOctets: Int) async throws {
+        try await MaildropFixture.run {
+            $0.messages = Self.messages(5)
+            $0.limits.maildropMessages = messages
+            $0.limits.maildropNameOctets = nameOctets
+        } _: { fixture in
+            guard case .unsupported = try await fixture.poll() else {
+                Issue.record("it was taken")
+                return
+            }
+            #expect(fixture.server.retrieved.isEmpty)
+        }
+    }
+
     // MARK: Refusals
 
     struct Refusal: Sendable, CustomTestStringConvertible {

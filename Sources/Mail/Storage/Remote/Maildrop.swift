@@ -149,6 +149,14 @@ extension Maildrop where View == Transaction {
         )
     }
 
+    /// Has what was left at the server tried once more.
+    package func retryLeft(of account: AccountKey) throws {
+        try connection.run(
+            "UPDATE maildrop SET state = 'waiting', attempts = 0, retry = NULL WHERE account = ?1 AND state = 'left'",
+            account
+        )
+    }
+
     /// Notes what the server has confirmed to have deleted.
     package func removed(_ keys: [MaildropKey]) throws {
         for key in keys {

@@ -86,6 +86,8 @@ import Wire
         #expect(try await entry("a", account)?.state == .left)
         backlog = try await test.store.read { try $0.maildrop.backlog(of: account.key) }
         #expect(backlog.waiting == 1 && backlog.failing == 0 && backlog.left == 1 && backlog.reason == "never")
+        try await test.store.write { try $0.maildrop.retryLeft(of: account.key) }
+        #expect(try await take("a", "one", account) != nil)
         try await test.expectSound()
     }
 
