@@ -85,7 +85,8 @@ final class MaildropSession {
                 if names.count < limit, room >= 0 { names[number] = name }
             }
         } catch POP3SessionError.refused(let reply) {
-            guard !reply.isPassing else { throw RemoteError(reply) }
+            // One that says it has UIDL has it another time.
+            guard !reply.isPassing, !pop3.capabilities.uidl else { throw RemoteError(reply) }
             return nil
         }
         guard room >= 0 else {

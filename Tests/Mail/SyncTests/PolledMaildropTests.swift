@@ -198,6 +198,7 @@ import Wire
         try await MaildropFixture.run {
             $0.messages = Self.messages(2)
             $0.script.hasUniqueIDs = false
+            $0.script.capabilities = ["USER"]
         } _: { fixture in
             let error = try await fixture.poll()
             #expect(error == .unsupported(MaildropSync.needsUniqueIDs))
@@ -205,10 +206,27 @@ import Wire
         }
     }
 
+    /// One that refuses what it says it has is asked another time.
+    @Test func aServerThatRefusesUIDLOnceIsNotTakenToHaveNone() async throws {
+        try await MaildropFixture.run {
+            $0.messages = Self.messages(2)
+            $0.script.hasUniqueIDs = false
+            $0.deleteAfterDays = 0
+        } _: { fixture in
+            let error = try await fixture.poll()
+            #expect(error == .refused("what is that?", code: nil))
+            #expect(fixture.server.retrieved.isEmpty)
+            fixture.server.script { $0.hasUniqueIDs = true }
+            #expect(try await fixture.poll() == nil)
+            #expect(try await fixture.messages().count == 2)
+        }
+    }
+
     @Test func aServerWithoutUIDLIsEmptiedAndItsMessagesAreKnownByTheirOctets() async throws {
         try await MaildropFixture.run {
             $0.messages = Self.messages(2)
             $0.script.hasUniqueIDs = false
+            $0.script.capabilities = ["USER"]
             $0.script.quit = { $0 == 1 ? .dropBefore : .right }
             $0.deleteAfterDays = 0
         } _: { fixture in
