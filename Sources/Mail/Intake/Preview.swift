@@ -27,24 +27,43 @@ enum Preview {
     }
 
     static func line(_ text: [UInt8]) -> String {
-        var line = String.UnicodeScalarView()
-        var owesBlank = false
-        var count = 0
-        for scalar in text.span.repairedUTF8String().unicodeScalars where count < longest {
-            if scalar.properties.isWhitespace || scalar.value < 0x20 || scalar.value == 0x7F {
-                owesBlank = count > 0
-                continue
+        var line = PreviewLine()
+        if let utf8 = try? UTF8Span(validating: text.span) {
+            var scalars = utf8.makeUnicodeScalarIterator()
+            while line.count < longest, let scalar = scalars.next() { line.add(scalar, longest: longest) }
+        } else {
+            for scalar in text.span.repairedUTF8String().unicodeScalars {
+                if line.count >= longest { break }
+                line.add(scalar, longest: longest)
             }
-            if scalar.properties.generalCategory == .format, scalar.value != 0x200D { continue }
-            if owesBlank, count + 1 < longest {
-                line.append(" ")
-                count += 1
-            }
-            owesBlank = false
-            line.append(scalar)
+        }
+        return String(line.scalars)
+    }
+}
+
+/// A preview that is being made, one character after the other.
+private struct PreviewLine {
+    private(set) var scalars = String.UnicodeScalarView()
+    private(set) var count = 0
+    private var owesBlank = false
+
+    mutating func add(_ scalar: Unicode.Scalar, longest: Int) {
+        if Self.isBlank(scalar) {
+            owesBlank = count > 0
+            return
+        }
+        if !scalar.isASCII, scalar.value != 0x200D, scalar.properties.generalCategory == .format { return }
+        if owesBlank, count + 1 < longest {
+            scalars.append(" ")
             count += 1
         }
-        return String(line)
+        owesBlank = false
+        scalars.append(scalar)
+        count += 1
+    }
+
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII ? scalar.value <= 0x20 || scalar.value == 0x7F : scalar.properties.isWhitespace
     }
 }
 

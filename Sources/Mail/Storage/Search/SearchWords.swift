@@ -53,13 +53,39 @@ package enum SearchWords {
     /// Appends the words of `text` (UTF-8; ill-formed sequences separate words) with spaces between them.
     package static func append(_ text: Span<UInt8>, to buffer: inout ByteBuffer) {
         var writer = WordWriter()
+        var start = 0
+        // In runs of one kind, because most text is ASCII, of which nothing has to be decoded or looked up.
+        while start < text.count {
+            let kind = RunKind(text[start])
+            var end = start &+ 1
+            while end < text.count, RunKind(text[end]) == kind { end &+= 1 }
+            let run = text.extracting(start..<end)
+            switch kind {
+            case .word: writer.write(word: run, to: &buffer)
+            case .separators: writer.separate(&buffer)
+            case .beyondASCII: write(run, with: &writer, to: &buffer)
+            }
+            start = end
+        }
+        writer.finishRun(&buffer)
+    }
+
+    /// What an octet of UTF-8 belongs to.
+    private enum RunKind {
+        case word, separators, beyondASCII
+
+        init(_ byte: UInt8) {
+            self = byte >= 0x80 ? .beyondASCII : ASCII.isAlphanumeric(byte) ? .word : .separators
+        }
+    }
+
+    private static func write(_ text: Span<UInt8>, with writer: inout WordWriter, to buffer: inout ByteBuffer) {
         if let utf8 = try? UTF8Span(validating: text) {
             var scalars = utf8.makeUnicodeScalarIterator()
             while let scalar = scalars.next() { writer.write(scalar, to: &buffer) }
         } else {
             for scalar in text.repairedUTF8String().unicodeScalars { writer.write(scalar, to: &buffer) }
         }
-        writer.finishRun(&buffer)
     }
 
     /// What to look for in the index: the words, and whether the last of them is only a beginning.
@@ -96,10 +122,21 @@ private struct WordWriter {
             }
             previous = scalar
             runLength += 1
-        case .separator:
-            finishRun(&buffer)
-            endWord(&buffer)
+        case .separator: separate(&buffer)
         }
+    }
+
+    /// A word, or a piece of one, that is ASCII.
+    mutating func write(word: Span<UInt8>, to buffer: inout ByteBuffer) {
+        finishRun(&buffer)
+        let room = max(SearchWords.maximumWordLength - wordLength, 0)
+        buffer.append(word.extracting(0..<min(room, word.count)))
+        wordLength += word.count
+    }
+
+    mutating func separate(_ buffer: inout ByteBuffer) {
+        finishRun(&buffer)
+        endWord(&buffer)
     }
 
     /// The tokenizer folds case one character for one; the sharp s, which has two as a capital, is left to us.

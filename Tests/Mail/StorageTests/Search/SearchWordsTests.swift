@@ -23,6 +23,8 @@ import Wire
         ("ที่", "ที ี่ ่ "),
         ("Größe e\u{301}", "Grösse e\u{301}"),
         ("🎉", ""),
+        ("naïve, ça va", "naïve ça va"),
+        ("中x文 é中", "中 x 文 é 中 "),
     ])
     func text(_ text: String, isIndexedAs words: String) {
         #expect(Self.indexed(text) == words)
@@ -31,6 +33,10 @@ import Wire
     @Test func wordsAreCutAndIllFormedOctetsSeparate() {
         let long = String(repeating: "x", count: 100)
         #expect(Self.indexed(long + " y") == String(repeating: "x", count: SearchWords.maximumWordLength) + " y")
+        // Some of it ASCII and some not, it is one word all the same.
+        let mixed = String(repeating: "x", count: SearchWords.maximumWordLength - 1)
+        #expect(Self.indexed(mixed + "ézé") == mixed + "é")
+        #expect(Self.indexed("é" + mixed + "z") == "é" + mixed)
         var buffer = ByteBuffer()
         SearchWords.append([0x61, 0xFF, 0x62].span, to: &buffer)
         #expect(buffer.array() == Array("a b".utf8))
