@@ -30,6 +30,10 @@ final class SearchIndexer: Sendable {
         /// Those that came since, in order.
         private var arrived: [AccountKey] = []
         private var waiting: Set<AccountKey> = []
+        /// Taken up before all others, because somebody waits for them; the next one last.
+        private var urgent: [AccountKey] = []
+        /// When those that came may be taken up, in nanoseconds of the monotonic clock.
+        private var opening: UInt64 = 0
         /// Since when the index of an account lacks something, in nanoseconds of the monotonic clock.
         private(set) var behindSince: [AccountKey: UInt64] = [:]
         /// Tried again when some time has passed.
@@ -44,6 +48,19 @@ final class SearchIndexer: Sendable {
             if waiting.insert(account).inserted { arrived.append(account) }
         }
 
+        /// There is enough to do: what came need not wait for more.
+        mutating func open() { opening = 0 }
+
+        mutating func addUrgent(_ account: AccountKey) {
+            if !urgent.contains(account) { urgent.insert(account, at: 0) }
+        }
+
+        /// For how many milliseconds more is gathered; nil when nothing came, or what came is being worked through.
+        func gathering(at now: UInt64) -> Int? {
+            guard urgent.isEmpty, due.isEmpty, !arrived.isEmpty else { return nil }
+            return opening > now ? Int(clamping: (opening - now) / 1_000_000 + 1) : 0
+        }
+
         /// The account's index lacks something from now on, if it did not before.
         mutating func fallBehind(_ account: AccountKey, at now: UInt64) {
             if behindSince[account] == nil { behindSince[account] = now }
@@ -54,10 +71,12 @@ final class SearchIndexer: Sendable {
             behindSince[account] = waiting.contains(account) ? start : nil
         }
 
-        mutating func next() -> AccountKey? {
-            if due.isEmpty {
+        mutating func next(at now: UInt64) -> AccountKey? {
+            if let account = urgent.popLast() { return account }
+            if due.isEmpty, now >= opening {
                 due = arrived.reversed()
                 arrived = []
+                if !due.isEmpty { opening = now &+ SearchIndexer.gatheringNanoseconds }
             }
             guard let account = due.popLast() else { return nil }
             waiting.remove(account)
@@ -67,6 +86,7 @@ final class SearchIndexer: Sendable {
 
     private enum Work {
         case account(AccountKey)
+        case gather
         case retry
         case stop
     }
@@ -74,6 +94,9 @@ final class SearchIndexer: Sendable {
     /// How long one piece of work may take, and when what failed is tried again.
     private static let pieceNanoseconds: UInt64 = 100_000_000
     private static let retryMilliseconds = 5000
+    /// How long after one round over the accounts the next begins, unless a search waits: a commit, an opened file and what
+    /// the full-text table does at the end of each cost the same for one message as for fifty.
+    fileprivate static let gatheringNanoseconds: UInt64 = 500_000_000
     /// Index files held open for writing.
     private static let openFiles = 8
     /// A rebuild is due when so many documents are dead, and they are a quarter of the living.
@@ -114,6 +137,16 @@ final class SearchIndexer: Sendable {
         }
     }
 
+    /// As ``note(_:id:)``, where somebody waits for the index.
+    func hasten(_ account: AccountKey, id: AccountID) {
+        let now = surroundings.clock.monotonic()
+        queue.signal { queue in
+            queue.names[account] = id
+            queue.fallBehind(account, at: now)
+            queue.addUrgent(account)
+        }
+    }
+
     /// Accounts whose index lacks something, and for how many nanoseconds the first of them has.
     var backlog: (accounts: Int, nanoseconds: UInt64) {
         let now = surroundings.clock.monotonic()
@@ -126,6 +159,7 @@ final class SearchIndexer: Sendable {
         queue.signal { queue in
             queue.toRebuild.insert(account)
             queue.add(account)
+            queue.open()
         }
     }
 
@@ -139,6 +173,7 @@ final class SearchIndexer: Sendable {
         queue.signal { queue in
             queue.damaged.insert(account)
             queue.add(account)
+            queue.open()
         }
     }
 
@@ -150,11 +185,15 @@ final class SearchIndexer: Sendable {
     // MARK: The thread
 
     private func nextWork() -> Work {
-        let isRetrying = queue.withLock { !$0.failed.isEmpty }
-        return queue.wait(timeoutMilliseconds: isRetrying ? Self.retryMilliseconds : nil) { queue -> Work? in
+        let clock = surroundings.clock
+        let (gathering, isRetrying) = queue.withLock { ($0.gathering(at: clock.monotonic()), !$0.failed.isEmpty) }
+        let patience = gathering ?? (isRetrying ? Self.retryMilliseconds : nil)
+        return queue.wait(timeoutMilliseconds: patience) { queue -> Work? in
             if queue.isStopped { return .stop }
-            return queue.next().map { .account($0) }
-        } ?? .retry
+            let now = clock.monotonic()
+            if let account = queue.next(at: now) { return .account(account) }
+            return gathering == nil && queue.gathering(at: now) != nil ? .gather : nil
+        } ?? (gathering == nil ? .retry : .gather)
     }
 
     /// What belongs to the thread alone.
@@ -176,10 +215,12 @@ final class SearchIndexer: Sendable {
             while true {
                 switch indexer.nextWork() {
                 case .account(let account): attend(to: account)
+                case .gather: continue
                 case .retry:
                     indexer.queue.signal { queue in
                         for account in queue.failed { queue.add(account) }
                         queue.failed = []
+                        queue.open()
                     }
                 case .stop: return
                 }
@@ -238,6 +279,7 @@ final class SearchIndexer: Sendable {
                         queue.catchUp(account, at: 0)
                     } else {
                         queue.add(account)
+                        queue.open()
                     }
                 }
             } catch {
@@ -264,7 +306,12 @@ final class SearchIndexer: Sendable {
                 hasMore = hasMore || builds
                 if !builds { try finishRebuild(account, path: path) }
             }
-            if hasMore { indexer.queue.signal { $0.add(account) } }
+            if hasMore {
+                indexer.queue.signal { queue in
+                    queue.add(account)
+                    queue.open()
+                }
+            }
         }
 
         // MARK: Files

@@ -119,7 +119,7 @@ package final class SearchService: Sendable {
             guard run.order == .documents else { return try await contains(key, run, owner: nil, path: nil) }
             let (id, modseq) = try await committed(account)
             if !waiters.hasReached(modseq, of: account) {
-                indexer.note(account, id: id)
+                indexer.hasten(account, id: id)
                 guard await waiters.wait(for: modseq, of: account, milliseconds: configuration.catchUpMilliseconds)
                 else { throw StoreError.busy }
             }
@@ -150,7 +150,7 @@ package final class SearchService: Sendable {
         let (id, modseq) = try await committed(account)
         var isCaughtUp = waiters.hasReached(modseq, of: account)
         if !isCaughtUp {
-            indexer.note(account, id: id)
+            indexer.hasten(account, id: id)
             isCaughtUp = await waiters.wait(for: modseq, of: account, milliseconds: configuration.catchUpMilliseconds)
         }
         for attempt in 1...2 {

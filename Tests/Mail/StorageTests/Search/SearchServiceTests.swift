@@ -128,6 +128,17 @@ import Wire
         }
     }
 
+    /// The index gathers what comes; who searches does not wait for that.
+    @Test func whatWasCommittedIsFoundAtOnceHoweverOftenSomethingCame() async throws {
+        try await withService { service in
+            var keys: [MessageKey] = []
+            for number in 0..<20 {
+                keys.insert(try await fixture.add(TestMessage(body: "word", second: Int64(number))), at: 0)
+                try await expect(service, "word", finds: keys)
+            }
+        }
+    }
+
     @Test func pagesKeepTheirPlaceWhileMailArrives() async throws {
         let old = try await fixture.add((0..<50).map { TestMessage(body: "word", second: 1_000_000 + Int64($0 / 7)) })
         try await withService { service in
