@@ -96,7 +96,7 @@ final class SearchIndexer: Sendable {
     private static let retryMilliseconds = 5000
     /// How long after one round over the accounts the next begins, unless a search waits: a commit, an opened file and what
     /// the full-text table does at the end of each cost the same for one message as for fifty.
-    fileprivate static let gatheringNanoseconds: UInt64 = 500_000_000
+    fileprivate static let gatheringNanoseconds: UInt64 = 2_000_000_000
     /// Index files held open for writing.
     private static let openFiles = 8
     /// A rebuild is due when so many documents are dead, and they are a quarter of the living.
