@@ -30,7 +30,8 @@ def run(options, binary, directory):
     postern = Postern(binary, directory + "/search")
     try:
         postern.add_account("bench1")
-        seconds = postern.fill("bench1", corpus.write_mbox(directory + "/search.mbox", range(count), octets=1000))
+        seconds = postern.fill("bench1", *(corpus.write_mbox(f"{directory}/search-{part}.mbox", range(part, count, 8), octets=1000)
+                                           for part in range(8)))
         machine.say(f"{count:,} messages imported in {seconds:.0f} s")
         postern.settle()
         asked = queries(count)
