@@ -6,7 +6,7 @@ usage: pop3_account.py POSTERN DATA FOLDER [--rounds 12] [--seed 1]
 FOLDER has a POP3 server's certificate as cert.pem and ports.json with its ports on loopback: pop3, pop3s, lmtp, submissions, and
 relay, where it sends on what was submitted; it has users u1 to u3 with the password pw.
 """
-import argparse, collections, hashlib, json, os, poplib, random, smtplib, socket, ssl, threading, time
+import argparse, collections, hashlib, json, os, poplib, random, smtplib, socket, ssl, subprocess, threading, time
 from server import Claims, Server, verify
 
 parser = argparse.ArgumentParser()
@@ -103,7 +103,7 @@ class Cutter(threading.Thread):
         super().__init__(daemon=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.cut, self.retrieved, self.hits = None, collections.Counter(), 0
+        self.cut, self.retrieved, self.hits, self.lock = None, collections.Counter(), 0, threading.Lock()
 
     def run(self):
         while True:
@@ -135,7 +135,8 @@ class Cutter(threading.Thread):
                 word = line[:4].upper().decode("latin-1")
                 if word == "RETR":
                     self.retrieved[line] += 1
-                action = self.cut(word) if self.cut else None
+                with self.lock:
+                    action = self.cut(word) if self.cut else None
                 if action:
                     self.hits += 1
                 if action == "before":
@@ -369,7 +370,9 @@ for number in range(options.rounds):
     except Exception as error:
         if kind != "kill":
             raise error
-    cutter.cut = None
+    # What has begun by now ends first.
+    with cutter.lock:
+        cutter.cut = None
     if not server.is_running():
         server = start()
 poll(base), poll(base)
@@ -379,6 +382,29 @@ check(f"after {options.rounds} rounds everything is here once", subjects(base) =
       {k: v for k, v in subjects(base).items() if v != 1} or set(names) - set(subjects(base)))
 told = collections.Counter(e["data"]["id"] for e in received(base))
 check("and was announced once", set(told.values()) == {1} and len(told) == len(names) - 20, len(told))
+
+# What a backup knows of the server, and what came after it.
+server.client().json("PATCH", base, {"pop3": {k: v for k, v in {**through, "mode": "keep"}.items() if k != "password"}})
+early, late = [f"early{n}" for n in range(3)], [f"late{n}" for n in range(2)]
+deliver("u2", *early)
+poll(base)
+copy = os.path.abspath(options.data) + ".backup"
+done = subprocess.run([options.postern, "backup", copy, "--data", options.data], capture_output=True, text=True)
+check("a backup is made", done.returncode == 0, done.stderr)
+deliver("u2", *late)
+poll(base)
+check("the server ends in order", server.stop() == 0)
+restored = os.path.abspath(options.data) + ".restored"
+done = subprocess.run([options.postern, "restore", copy, "--data", restored], capture_output=True, text=True)
+check("it is restored", done.returncode == 0, done.stderr)
+options.data = restored
+cutter.retrieved.clear()
+server = start()
+poll(base)
+check("what came after the backup is fetched once more, and nothing else",
+      subjects(base) == {name: 1 for name in names + early + late} and sum(cutter.retrieved.values()) == 2,
+      (cutter.retrieved, {k: v for k, v in subjects(base).items() if v != 1}, set(names + early + late) ^ set(subjects(base))))
+check("the server keeps what it has", sorted(at_server("u2")) == sorted(early + late))
 check("the server ends in order", server.stop() == 0)
 check("verify is content in the end", not verify(options.postern, options.data), verify(options.postern, options.data))
 claims.end()
