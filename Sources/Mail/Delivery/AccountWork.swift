@@ -455,6 +455,7 @@ final class AccountWork {
             }
             if hasFailed { try bounce?.file(in: transaction) }
         }
+        if let bounce { parts.noteFiled(bounce.submission.account) }
     }
 
     /// Waits for what is being written down, and lets the sessions go.

@@ -14,7 +14,7 @@ struct Bounce: Sendable {
 
     let submission: SubmissionRow
     let failures: Int
-    /// Nil where the sender's inbox is not here, or does not take it: the event has to do.
+    /// Nil where the sender's inbox does not take it: the event has to do.
     private(set) var content: NewContent?
 
     var unfiled: Bounce {
@@ -31,8 +31,7 @@ struct Bounce: Sendable {
         else { return nil }
         let (owner, body) = (settlement.submission.account, settlement.submission.body)
         let account = try await parts.store.read { try $0.accounts.get(owner) }
-        // The inbox of an IMAP account is at a server, of which the store is the mirror.
-        guard let account, account.kind != .imap else {
+        guard let account else {
             return Bounce(submission: settlement.submission, failures: failures.count, content: nil)
         }
         let reader = try await parts.store.openBody(body)
@@ -50,19 +49,20 @@ struct Bounce: Sendable {
         )
         let spool = parts.store.spool()
         try spool.append(report.octets())
-        return Bounce(
-            submission: settlement.submission,
-            failures: failures.count,
-            content: try await parts.reader.read(try await spool.finish())
-        )
+        let spooled = try await spool.finish()
+        var content = try await parts.reader.read(spooled)
+        if account.kind == .imap { content.identity = try MirroredReading.identity(of: content, spooled) }
+        return Bounce(submission: settlement.submission, failures: failures.count, content: content)
     }
 
-    /// Puts it into the sender's inbox, where that is here, and announces it.
+    /// Puts it into the sender's inbox and announces it.
     func file(in transaction: Transaction) throws {
         guard let account = try transaction.accounts.get(submission.account) else { return }
         let message = try content.map {
-            try LocalDelivery(content: $0, trace: [], recipients: [account.id]).perform(transaction).first?.id
+            try LocalDelivery(content: $0, trace: [], recipients: [account.id]).perform(transaction).first
         }
-        try transaction.outbox.noteBounce(of: submission, recipients: failures, message: message ?? nil)
+        // The inbox of an IMAP account is at its server: there it is put as soon as that can be.
+        if account.kind == .imap, let message = message ?? nil { try transaction.mirror.upload(message) }
+        try transaction.outbox.noteBounce(of: submission, recipients: failures, message: (message ?? nil)?.id)
     }
 }

@@ -39,6 +39,8 @@ package struct CourierParts: Sendable {
     package let store: Store
     package let reader: any MessageReading
     package let routes: SubmissionRoutes
+    /// Is told that something may have been filed in an account.
+    let noteFiled: @Sendable (AccountKey) -> Void
     package let dialer: Dialer
     package let ledger: HostLedger
     /// What we call ourselves.
@@ -52,6 +54,7 @@ package struct CourierParts: Sendable {
         store: Store,
         reader: any MessageReading,
         routes: @escaping SubmissionRoutes,
+        noteFiled: @escaping @Sendable (AccountKey) -> Void = { _ in },
         dialer: Dialer,
         ledger: HostLedger,
         hostname: Domain,
@@ -63,6 +66,7 @@ package struct CourierParts: Sendable {
         self.store = store
         self.reader = reader
         self.routes = routes
+        self.noteFiled = noteFiled
         self.dialer = dialer
         self.ledger = ledger
         self.hostname = hostname

@@ -30,6 +30,8 @@ final class CourierFixture: Sendable {
     let ann: AccountRow
     /// By which ann's mail goes out.
     let route: Lock<SubmissionRoute?>
+    /// The accounts in which it was said that something may have been filed.
+    let filed = Lock<[AccountKey]>([])
     private let resolver: NameResolver
 
     struct Setting {
@@ -40,6 +42,7 @@ final class CourierFixture: Sendable {
         var password: String?
         var port: UInt16?
         var hasRoute = true
+        var kind = AccountType.local
         /// How many times as fast as time the clock is.
         var rate: UInt64 = 1000
     }
@@ -63,7 +66,15 @@ final class CourierFixture: Sendable {
         taker = try MailTaker(setting.script, loops: group.loops)
         resolver = NameResolver(ResolverConfiguration(), loops: group.loops)
         guard let address = EmailAddress("ann@example.org") else { throw StoreError.notFound(.account) }
-        ann = try await store.write { try $0.accounts.create(NewAccount(address: address)) }
+        let kind = setting.kind
+        ann = try await store.write { tx in
+            let account = try tx.accounts.create(NewAccount(kind: kind, address: address))
+            if kind == .imap {
+                let remote = RemoteFolder(path: Array("INBOX".utf8), separator: nil)
+                try tx.mirror.add(try FolderName("INBOX"), role: .inbox, remote, to: account.key)
+            }
+            return account
+        }
         var policy = EgressPolicy()
         policy.allowed = [IPNetwork("127.0.0.0/8".utf8)].compactMap(\.self)
         policy.ports[.mail] = [1...65_535]
@@ -78,10 +89,12 @@ final class CourierFixture: Sendable {
         )
         let present = Lock<SubmissionRoute?>(setting.hasRoute ? route : nil)
         self.route = present
+        let filed = filed
         let parts = CourierParts(
             store: store,
             reader: Intake(store: store),
             routes: { _ in present.withLock { $0 } },
+            noteFiled: { account in filed.withLock { $0.append(account) } },
             dialer: Dialer(policy: policy, resolver: resolver, tls: try TLSClientContext()),
             ledger: ledger,
             hostname: address.domain,

@@ -80,6 +80,24 @@ import Wire
         }
     }
 
+    @Test func aReportToAnAccountAtAServerIsToBePutThere() async throws {
+        try await CourierFixture.run {
+            $0.kind = .imap
+            $0.script.rcpt = { _, _ in .say("550 5.1.1 nobody here") }
+        } _: { fixture in
+            let id = try await fixture.submit("m", to: "no@x.example")
+            _ = try await fixture.wait(for: id, .refused)
+            #expect(try await fixture.inbox().count == 1)
+            #expect(try await fixture.events(of: id).last == "message.bounced")
+            let key = fixture.ann.key
+            let waiting = try await fixture.store.read { try $0.mirror.pendingUploads(of: key, limit: 10) }
+            let inbox = try await fixture.store.read { try $0.folders.find(.inbox, in: key) }
+            #expect(waiting.map(\.folder) == [inbox?.key])
+            while fixture.filed.withLock({ $0.isEmpty }) { try await Task.sleep(nanoseconds: 2_000_000) }
+            #expect(fixture.filed.withLock { $0 } == [key])
+        }
+    }
+
     @Test func whatIsDeferredIsTriedAgain() async throws {
         try await CourierFixture.run {
             $0.script.rcpt = { _, turn in turn < 3 ? .say("450 4.2.0 greylisted") : .say("250 ok") }
