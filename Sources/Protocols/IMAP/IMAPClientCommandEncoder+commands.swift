@@ -309,7 +309,13 @@ extension IMAPClientCommandEncoder {
             }
             space()
         }
-        if request.key.needsCharset, !takesUTF8 { write("CHARSET UTF-8 ") }
+        if let charset = request.charset {
+            write("CHARSET ")
+            try write(astring: charset)
+            space()
+        } else if request.key.needsCharset, !takesUTF8 {
+            write("CHARSET UTF-8 ")
+        }
         try write(request.key)
     }
 

@@ -57,8 +57,11 @@ package struct IMAPSearchRequest: Hashable, Sendable {
     package var isUID: Bool
     /// Empty for a SEARCH as RFC 3501 has it.
     package var returns: [Return]
+    /// Where the texts of the key are in another charset than UTF-8: its name.
+    package var charset: [UInt8]?
 
-    package init(_ key: IMAPSearchKey, isUID: Bool = true, returns: [Return] = []) {
+    package init(_ key: IMAPSearchKey, isUID: Bool = true, returns: [Return] = [], charset: [UInt8]? = nil) {
+        self.charset = charset
         self.key = key
         self.isUID = isUID
         self.returns = returns

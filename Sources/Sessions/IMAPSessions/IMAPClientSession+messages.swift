@@ -152,9 +152,11 @@ extension IMAPClientSession {
     // MARK: SEARCH
 
     /// The UIDs of messages that are looked for, ascending.
-    package func search(_ key: IMAPSearchKey) async throws -> IMAPNumberSet {
+    ///
+    /// - Parameter charset: that of the key's texts; nil for UTF-8.
+    package func search(_ key: IMAPSearchKey, charset: [UInt8]? = nil) async throws -> IMAPNumberSet {
         let hasExtended = capabilities.contains(.esearch)
-        let request = IMAPSearchRequest(key, returns: hasExtended ? [.all] : [])
+        let request = IMAPSearchRequest(key, returns: hasExtended ? [.all] : [], charset: charset)
         var numbers: [UInt32] = []
         var ranges: [ClosedRange<UInt32>] = []
         try await perform(.search(request)) { told in

@@ -150,6 +150,14 @@ import Wire
         ),
         (.search(IMAPSearchRequest(.all, returns: [.partial(-10...(-1))])), "a UID SEARCH RETURN (PARTIAL -1:-10) ALL"),
         (.search(IMAPSearchRequest(.text(Array("ü".utf8)))), "a UID SEARCH CHARSET UTF-8 TEXT {2+}␍␊ü"),
+        (
+            .search(IMAPSearchRequest(.body([0xFC]), charset: Array("ISO-8859-1".utf8))),
+            "a UID SEARCH CHARSET ISO-8859-1 BODY {1+}␍␊\u{FFFD}"
+        ),
+        (
+            .search(IMAPSearchRequest(.body(Array(#"a" OR ALL \ {3}"#.utf8)))),
+            #"a UID SEARCH BODY {15+}␍␊a" OR ALL \ {3}"#
+        ),
         (.search(IMAPSearchRequest(.emailID(Array("M1".utf8)))), "a UID SEARCH EMAILID M1"),
     ]
 

@@ -35,11 +35,12 @@ struct SearchPlan {
         var conjuncts: [Operand]?
     }
 
-    init(_ query: SearchQuery, account: AccountKey) {
+    /// - Parameter known: messages that are known by others to have these words, whatever the index says.
+    init(_ query: SearchQuery, account: AccountKey, known: SearchHits = SearchHits()) {
         var operands: [Operand] = []
         for step in query.steps {
             switch step {
-            case .term(let term): operands.append(Self.operand(for: term, account: account))
+            case .term(let term): operands.append(Self.operand(for: term, account: account, known: known))
             case .not:
                 if let operand = operands.popLast() { operands.append(Self.negated(operand)) }
             case .all(let count):
@@ -131,10 +132,20 @@ struct SearchPlan {
 
     // MARK: Terms
 
-    private static func operand(for term: SearchQuery.Term, account: AccountKey) -> Operand {
+    private static func operand(for term: SearchQuery.Term, account: AccountKey, known: SearchHits) -> Operand {
         switch term {
         case .phrase(let phrase):
             let expression = expression(phrase)
+            if let messages = known.messages[phrase], !messages.isEmpty {
+                return Operand(
+                    condition: """
+                        (p.document IN (SELECT rowid FROM words WHERE words MATCH ?)
+                        OR m.pk IN (SELECT value FROM json_each(?)))
+                        """,
+                    parameters: [SQLiteText(expression), SQLiteText(array(messages))],
+                    mentionsWords: true
+                )
+            }
             return Operand(
                 matching: expression,
                 condition: "(p.document IN (SELECT rowid FROM words WHERE words MATCH ?))",
@@ -181,6 +192,18 @@ struct SearchPlan {
 
     private static func structured(_ condition: String, _ parameters: any SQLiteBindable...) -> Operand {
         Operand(condition: condition, parameters: parameters, mentionsWords: false)
+    }
+
+    /// The keys as a JSON array.
+    private static func array(_ messages: [MessageKey]) -> [UInt8] {
+        var array = ByteBuffer(capacity: messages.count * 8 + 2)
+        array.append(ASCII.openBracket)
+        for (index, message) in messages.enumerated() {
+            if index > 0 { array.append(ASCII.comma) }
+            array.append(decimal: UInt64(bitPattern: message.value))
+        }
+        array.append(ASCII.closeBracket)
+        return array.array()
     }
 
     /// The words as a full-text expression: one quoted string, within its column.

@@ -84,6 +84,24 @@ package struct SearchQuery: Hashable, Sendable {
     }
 }
 
+extension SearchQuery {
+    /// What is looked for in the texts of messages, each once.
+    package var textPhrases: [Phrase] {
+        var phrases: [Phrase] = []
+        for case .term(.phrase(let phrase)) in steps where phrase.field == .anywhere || phrase.field == .body {
+            if !phrases.contains(phrase) { phrases.append(phrase) }
+        }
+        return phrases
+    }
+}
+
+/// Messages that somebody else, a remote account's server, says have these words in their texts.
+package struct SearchHits: Hashable, Sendable {
+    package var messages: [SearchQuery.Phrase: [MessageKey]] = [:]
+
+    package init() {}
+}
+
 /// Why a text is no query, and where: offsets count octets from the start of the text.
 package enum SearchQueryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// More than ``SearchQuery/maximumOctets``.

@@ -9,11 +9,19 @@ struct SearchRun: Sendable {
     let account: AccountKey
     let folder: FolderKey?
     let query: SearchQuery
+    let known: SearchHits
     let limit: Int
     let order: SearchCursor.Order
 
-    init(_ query: SearchQuery, account: AccountKey, folder: FolderKey?, limit: Int) {
+    init(
+        _ query: SearchQuery,
+        account: AccountKey,
+        folder: FolderKey?,
+        known: SearchHits = SearchHits(),
+        limit: Int
+    ) {
         self.query = query
+        self.known = known
         self.account = account
         self.folder = folder
         self.limit = limit
@@ -68,7 +76,7 @@ struct SearchRun: Sendable {
 
     /// Only the first column decides the order here, so that each form is read from its index without sorting.
     private func statement(_ parameters: inout [any SQLiteBindable]) -> String {
-        let plan = SearchPlan(query, account: account)
+        let plan = SearchPlan(query, account: account, known: known)
         var sql: String
         if let words = plan.words {
             sql = """

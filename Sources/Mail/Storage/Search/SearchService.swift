@@ -87,16 +87,19 @@ package final class SearchService: Sendable {
     /// At most `limit` of the account's messages that the query asks for, newest first, within `folder` if one is given,
     /// from behind `cursor`.
     ///
+    /// `known` are messages that have words which the index does not know of; pages that belong together need the same.
+    ///
     /// It sees what was committed before it was called, unless the index does not catch up in time: then it says so
     /// (``SearchPage/isDegraded``). Throws ``StoreError`` (`notFound`, `tooSlow`, …) and ``SearchError``.
     package func search(
         _ account: AccountKey,
         _ query: SearchQuery,
         folder: FolderKey? = nil,
+        known: SearchHits = SearchHits(),
         limit: Int,
         after cursor: SearchCursor? = nil
     ) async throws -> SearchPage {
-        let run = SearchRun(query, account: account, folder: folder, limit: max(limit, 1))
+        let run = SearchRun(query, account: account, folder: folder, known: known, limit: max(limit, 1))
         if let cursor, cursor.order != run.order { throw SearchError.foreignCursor }
         do {
             guard run.order == .documents else { return try await page(run, after: cursor, owner: nil, path: nil) }

@@ -51,6 +51,53 @@ import Wire
         #expect(found.count == count, "\(text)", sourceLocation: location)
     }
 
+    @Test func whatOthersKnowOfWordsCountsLikeWhatTheIndexKnows() async throws {
+        let messages = (0..<6).map { number in
+            TestMessage(
+                subject: "m\(number)",
+                body: number < 2 ? "quince" : "",
+                second: 1_700_000_000 + Int64(number),
+                flags: number == 3 ? .seen : []
+            )
+        }
+        let keys = try await fixture.add(messages)
+        let quince = SearchQuery.Phrase(Array("quince".utf8))
+        let body = SearchQuery.Phrase(Array("medlar".utf8), in: .body)
+        var known = SearchHits()
+        known.messages[quince] = [keys[3], keys[5], keys[1]]
+        known.messages[body] = [keys[3], keys[4]]
+        let expected: [(String, [Int])] = [
+            ("quince", [5, 3, 1, 0]), ("-quince", [4, 2]), ("quince is:unread", [5, 1, 0]), ("subject:quince", []),
+            ("quince subject:m3", [3]), ("body:medlar", [4, 3]), ("medlar", []), ("quince body:medlar", [3]),
+            ("quince OR body:medlar", [5, 4, 3, 1, 0]), ("subject:m4 -quince", [4]),
+        ]
+        try await withService { [known] service in
+            for (text, places) in expected {
+                let query = try SearchQuery(parsing: Array(text.utf8).span)
+                for limit in [1, 2, 100] {
+                    var found: [MessageKey] = []
+                    var cursor: SearchCursor?
+                    repeat {
+                        let page = try await service.search(
+                            SearchFixture.account,
+                            query,
+                            known: known,
+                            limit: limit,
+                            after: cursor
+                        )
+                        found += page.messages.map(\.key)
+                        cursor = page.next
+                    } while cursor != nil
+                    #expect(found == places.map { keys[$0] }, "\(text), \(limit) at a time")
+                }
+            }
+        }
+        let query = try SearchQuery(
+            parsing: Array("quince (body:medlar OR quince) from:ann subject:m is:unread".utf8).span
+        )
+        #expect(query.textPhrases == [quince, body])
+    }
+
     @Test func wordsOfManyScriptsAreFound() async throws {
         let messages = [
             TestMessage(subject: "Quarterly Größe", from: "Ann Example ann@example.com", body: "The café is open."),
