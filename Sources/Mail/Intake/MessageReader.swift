@@ -10,8 +10,13 @@ import Wire
 /// Reads texts and attachments out of a stored message by its layout, without parsing it again.
 package struct MessageReader: Sendable {
     package let layout: MIMELayout
-    private let body: BodyReader
+    private let source: Source
     private let pool: BlockingPool?
+
+    private enum Source: Sendable {
+        case body(BodyReader)
+        case sections(any SectionSource)
+    }
 
     /// Text read in full, or as much of it as was asked for.
     package struct Text: Sendable {
@@ -25,7 +30,16 @@ package struct MessageReader: Sendable {
     ///   - pool: where reading waits for the disk; nil to wait on this thread.
     package init(layout: Span<UInt8>, body: BodyReader, pool: BlockingPool?) {
         self.layout = MIMELayout(encoded: layout) ?? MIMELayout(parts: [])
-        self.body = body
+        source = .body(body)
+        self.pool = pool
+    }
+
+    /// Reads a message that is not here, by its parts.
+    ///
+    /// - Parameter pool: where HTML is read.
+    package init(layout: Span<UInt8>, sections: any SectionSource, pool: BlockingPool?) {
+        self.layout = MIMELayout(encoded: layout) ?? MIMELayout(parts: [])
+        source = .sections(sections)
         self.pool = pool
     }
 
@@ -70,16 +84,24 @@ package struct MessageReader: Sendable {
 
     /// The content of any part, its transfer encoding undone.
     package func content(of part: MIMELayout.Part, range: Range<Int64>? = nil) -> PartStream {
-        PartStream(content: part, within: layout.containers(of: part), of: body, range: range, pool: pool)
+        switch source {
+        case .body(let body):
+            PartStream(content: part, within: layout.containers(of: part), of: body, range: range, pool: pool)
+        case .sections(let source): PartStream(content: part, of: source, range: range)
+        }
     }
 
     /// The text of a text part as UTF-8.
     package func textStream(of part: MIMELayout.Part) -> PartStream {
-        PartStream(text: part, within: layout.containers(of: part), of: body, pool: pool)
+        switch source {
+        case .body(let body):
+            PartStream(text: part, within: layout.containers(of: part), of: body, pool: pool)
+        case .sections(let source): PartStream(text: part, of: source)
+        }
     }
 
     private func append(_ part: MIMELayout.Part, to buffer: inout ByteBuffer, limit: Int) async throws {
-        var stream = PartStream(text: part, of: body, pool: pool)
+        var stream = textStream(of: part)
         while buffer.count <= limit, try await stream.read(into: &buffer) > 0 {}
     }
 

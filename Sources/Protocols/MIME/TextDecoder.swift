@@ -14,6 +14,9 @@ package struct TextDecoder: ~Copyable {
         self.charset = CharsetDecoder(charset ?? .unlabelled)
     }
 
+    /// As ``BodyDecoder/isNotEncoded``.
+    package var isNotEncoded: Bool { body.isNotEncoded }
+
     package mutating func decode(_ input: Span<UInt8>, into output: inout ByteBuffer) {
         body.decode(input, into: &octets)
         convert(into: &output)
