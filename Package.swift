@@ -189,8 +189,8 @@ let product: [Target] = [
         in: ".",
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
-            "HTTP", "HTTPServer", "Egress", "Resolver", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Sync",
-            "Webhooks", logging,
+            "HTTP", "HTTPServer", "Egress", "Resolver", "Metrics", "Storage", "Intake", "Accounts", "Backends",
+            "Delivery", "Sync", "Webhooks", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.

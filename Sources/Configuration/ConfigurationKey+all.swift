@@ -318,6 +318,12 @@ extension ConfigurationKey {
             1_048_576...1_099_511_627_776,
             "Octets of messages of remote accounts that are kept after they were fetched"
         ),
+        integer(
+            "remote.staleSeconds",
+            \.remote.staleSeconds,
+            60...31_536_000,
+            "Without a look at its server for so long, a remote account is announced as stale"
+        ),
     ]
 
     private static let webhooks: [Self] = [

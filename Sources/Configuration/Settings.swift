@@ -172,6 +172,8 @@ package struct Settings: Sendable {
         /// POP3 servers tell of nothing by themselves.
         package var pop3PollSeconds = 300
         package var cacheOctets = 1 << 30
+        /// An account that could not be looked at for so long is stale.
+        package var staleSeconds = 3600
 
         package init() {}
     }

@@ -221,6 +221,23 @@ import Testing
     }
 
     @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
+    func whatIsAtAServerIsReadAndFoundThere() throws {
+        let dovecot = try DovecotIMAP()
+        defer { dovecot.stop() }
+        let server = try RunningServer(
+            data: "\(try root)/data",
+            [
+                "--set", "egress.allow=127.0.0.0/8", "--set", "egress.mailPorts=any", "--set",
+                "remote.pollSeconds=86400",
+            ]
+        )
+        let outcome = try python("remote_reading.py", [try readyFile(server), "\(dovecot.imap)"])
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+        #expect(try server.stop() == 0)
+        #expect(try Project.verb("verify", data: "\(try root)/data").status == 0)
+    }
+
+    @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
     func aMailboxAtAServerIsTheSameFromBothSides() throws {
         let dovecot = try DovecotIMAP()
         defer { dovecot.stop() }

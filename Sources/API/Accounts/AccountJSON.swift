@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Backends
 import JSON
 import MailTypes
+import Runtime
 import Storage
 import Sync
 import Wire
@@ -11,11 +13,13 @@ struct ShownAccount: Sendable {
     let account: AccountRow
     let servers: [RemoteServer]
     let state: RemoteAccountState?
+    let staleSince: Timestamp?
 
     init(_ account: AccountRow, in view: some StoreView) throws {
         self.account = account
         servers = account.kind == .local ? [] : try view.remoteServers.list(of: account.key)
         state = account.kind == .local ? nil : try view.mirror.state(of: account.key)
+        staleSince = account.kind == .local ? nil : try view.mirror.staleSince(of: account.key)
     }
 }
 
@@ -66,8 +70,41 @@ extension API {
         writer.timestamp(status?.retryAt)
         writer.key("lastError")
         writer.string(status?.lastFailure?.reason)
+        writer.key("lastErrorCode")
+        writer.string((status?.lastFailure).map { "\(APIProblem(remote: $0).code)" })
         writer.key("lastErrorAt")
         writer.timestamp(status?.lastErrorAt)
+        writer.key("lastLookAt")
+        writer.timestamp(status?.lastLookAt)
+        writer.key("staleSince")
+        writer.timestamp(shown.staleSince)
+        writer.key("hosts")
+        writer.beginArray()
+        for server in shown.servers { write(mailboxes.standing(of: server), of: server, to: &writer) }
+        writer.endArray()
+        writer.endObject()
+    }
+
+    /// How things stand with one server, of which other accounts may have connections too.
+    private func write(_ standing: HostLedger.Standing, of server: RemoteServer, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("service")
+        writer.string(server.service.rawValue)
+        writer.key("host")
+        writer.string(standing.host)
+        writer.key("connections")
+        writer.number(standing.open)
+        writer.key("waiting")
+        writer.number(standing.waiting)
+        writer.key("budget")
+        if let budget = standing.budget { writer.number(budget) } else { writer.null() }
+        writer.key("circuit")
+        writer.string(standing.circuit.rawValue)
+        writer.key("retryAt")
+        let isWaiting = standing.waitMilliseconds > 0
+        writer.timestamp(isWaiting ? Timestamp(milliseconds: clock.now() + standing.waitMilliseconds) : nil)
+        writer.key("lastError")
+        writer.string(standing.lastTrouble)
         writer.endObject()
     }
 }

@@ -11,16 +11,20 @@ extension Call {
 
     /// Answers with octets, or with the range of them that is asked for, read by `read` in pieces: it appends some octets from
     /// the offset on, up to the end, and says how many.
+    ///
+    /// Where `length` is nil nobody knows it yet: the whole is sent, whatever range is asked for (RFC 9110 §14.2), until `read`
+    /// appends none.
     func respond(
         contentType: [UInt8],
         tag: EntityTag,
-        length: Int64,
+        length: Int64?,
         fields: HTTPFields,
         _ read: (Range<Int64>, inout ByteBuffer) async throws -> Int
     ) async throws {
         var response = HTTPResponse(.ok, fields: fields)
         try response.fields.add("Content-Type", contentType)
         try response.fields.add("ETag", tag.fieldValue)
+        guard let length else { return try await respond(response, read) }
         response.fields.add("Accept-Ranges", "bytes")
         let total = UInt64(max(length, 0))
         var range = 0..<max(length, 0)
@@ -42,6 +46,26 @@ extension Call {
             while next < range.upperBound {
                 let count = try await read(next..<min(next + Self.pieceOctets, range.upperBound), &buffer)
                 guard count > 0 else { throw StreamCut() }
+                next += Int64(count)
+                try await writer.write(&buffer)
+            }
+        }
+    }
+}
+
+extension Call {
+    private func respond(
+        _ response: HTTPResponse,
+        _ read: (Range<Int64>, inout ByteBuffer) async throws -> Int
+    ) async throws {
+        var response = response
+        response.fields.add("Accept-Ranges", "none")
+        try await exchange.stream(response, length: nil) { writer in
+            var buffer = ByteBuffer()
+            var next: Int64 = 0
+            while true {
+                let count = try await read(next..<next + Self.pieceOctets, &buffer)
+                guard count > 0 else { return }
                 next += Int64(count)
                 try await writer.write(&buffer)
             }

@@ -74,10 +74,21 @@ struct BulkChange: Sendable {
             let account = try account.key(in: snapshot, for: caller)
             return (account, try listing.filter(in: snapshot, of: account).folder)
         }
+        let remote = await api.searchServer(listing.query, of: key, folder: folder, isContinued: false)
+        if let gap = remote?.gap {
+            throw APIProblem.unavailable("search_incomplete", "\(gap.sentence) Nothing was changed.")
+        }
         var keys: [MessageKey] = []
         var cursor: SearchCursor?
         repeat {
-            let page = try await api.search.search(key, listing.query, folder: folder, limit: 1000, after: cursor)
+            let page = try await api.search.search(
+                key,
+                listing.query,
+                folder: folder,
+                known: remote?.hits ?? SearchHits(),
+                limit: 1000,
+                after: cursor
+            )
             guard !page.isDegraded else {
                 throw APIProblem.unavailable(
                     "search_behind",

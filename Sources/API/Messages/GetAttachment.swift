@@ -5,6 +5,7 @@ import HTTP
 import Intake
 import MIME
 import Storage
+import Sync
 import Wire
 
 /// `GET /v1/accounts/{account}/messages/{message}/attachments/{part}`: the octets of a part after its transfer encoding.
@@ -18,23 +19,27 @@ enum GetAttachment {
         "/v1/accounts/{account}/messages/{message}/attachments/{part}",
         scope: .read
     ) { call in
-        let message = try await call.storedMessage()
-        let reader = try await message.reader(call.store)
-        guard let path = call.parameters.string("part"), let part = reader.layout.part(path) else {
-            throw APIProblem.notFound("part")
-        }
         var query = call.query
         let asksInline = query.bool("inline") ?? false
-        try query.finish()
-        let tag = message.partTag("a", part.path)
-        guard try await call.proceeds(tag: tag) else { return }
-        try await respond(call, reader, part, tag: tag, asksInline: asksInline)
+        try await call.reading(try await call.locatedMessage()) { message, reader, sections in
+            guard let path = call.parameters.string("part"), let part = reader.layout.part(path) else {
+                throw APIProblem.notFound("part")
+            }
+            try query.finish()
+            let tag = message.partTag("a", part.path)
+            guard try await call.proceeds(tag: tag) else { return }
+            var source = PartSource(reader: reader, part: part)
+            var length: Int64? = part.decodedSize
+            if let sections { length = try await source.prepare(sections) }
+            try await respond(call, &source, part, length: length, tag: tag, asksInline: asksInline)
+        }
     }
 
     private static func respond(
         _ call: Call,
-        _ reader: MessageReader,
+        _ source: inout PartSource,
         _ part: MIMELayout.Part,
+        length: Int64?,
         tag: EntityTag,
         asksInline: Bool
     ) async throws {
@@ -47,11 +52,10 @@ enum GetAttachment {
             "Content-Disposition",
             isInline ? HTTP.ContentDisposition.inline(name) : HTTP.ContentDisposition.attachment(name)
         )
-        var source = PartSource(reader: reader, part: part)
         try await call.respond(
             contentType: type,
             tag: tag,
-            length: part.decodedSize,
+            length: length,
             fields: fields
         ) { range, buffer in
             try await source.read(range, into: &buffer)
@@ -90,8 +94,24 @@ private struct PartSource: ~Copyable {
         self.part = part
     }
 
+    /// Sees that the part can be had from the message's server; octets of content, or nil where only its end will tell.
+    mutating func prepare(_ sections: RemoteSections) async throws -> Int64? {
+        try await sections.prepare(part)
+        if part.transferEncoding.isIdentity { return part.bodyRange.upperBound }
+        guard part.bodyRange.upperBound <= RemoteSections.smallOctets else {
+            // Whether it is encoded at all shows at its beginning.
+            stream = reader.content(of: part)
+            _ = try await stream?.read(into: &held)
+            return nil
+        }
+        var counted = reader.content(of: part)
+        var octets = ByteBuffer()
+        while try await counted.read(into: &octets) > 0 {}
+        return Int64(octets.count)
+    }
+
     mutating func read(_ range: Range<Int64>, into buffer: inout ByteBuffer) async throws -> Int {
-        if stream == nil { stream = reader.content(of: part, range: range.lowerBound..<part.decodedSize) }
+        if stream == nil { stream = reader.content(of: part, range: range.lowerBound..<Int64.max) }
         if held.isEmpty { _ = try await stream?.read(into: &held) }
         let wanted = min(held.count, range.count)
         buffer.append(held.bytes.extracting(0..<wanted))

@@ -33,7 +33,7 @@ enum GetMessage {
             throw problem
         }
         guard choice == 0 else {
-            let message = try await call.storedMessage()
+            let message = try await call.locatedMessage()
             try query.finish()
             switch choice {
             case 1: return try await GetRawMessage.respond(call, message, varying)
@@ -47,8 +47,11 @@ enum GetMessage {
         guard found.message.body == nil, !wanted.isDisjoint(with: .content) else {
             return try await respond(call, found, wanted)
         }
-        _ = try await call.storedMessage()
-        try await respond(call, try await find(call, wanted), wanted)
+        try await call.reading(try await call.locatedMessage()) { _, reader, _ in
+            var found = try await find(call, wanted)
+            found.reader = reader
+            try await respond(call, found, wanted)
+        }
     }
 
     /// What every answer has whose form was chosen by `Accept` (RFC 9110 §12.5.5).
@@ -62,7 +65,7 @@ enum GetMessage {
     private struct Found: ~Copyable, Sendable {
         let message: StoredMessage
         /// Nil where nothing is wanted of the octets.
-        let reader: MessageReader?
+        var reader: MessageReader?
         var writer: JSONWriter
     }
 

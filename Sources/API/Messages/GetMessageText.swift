@@ -15,7 +15,7 @@ enum GetMessageText {
         "/v1/accounts/{account}/messages/{message}/text",
         scope: .read
     ) { call in
-        let message = try await call.storedMessage()
+        let message = try await call.locatedMessage()
         try call.refuseParameters()
         try await respond(call, message)
     }
@@ -23,10 +23,19 @@ enum GetMessageText {
     /// The most octets of text or HTML that are decoded for one answer.
     static let maximumOctets = 16 << 20
 
-    static func respond(_ call: Call, _ message: StoredMessage, _ fields: HTTPFields = HTTPFields()) async throws {
+    static func respond(_ call: Call, _ message: Call.Located, _ fields: HTTPFields = HTTPFields()) async throws {
+        try await call.reading(message) { message, reader, _ in try await respond(call, message, reader, fields) }
+    }
+
+    private static func respond(
+        _ call: Call,
+        _ message: StoredMessage,
+        _ reader: MessageReader,
+        _ fields: HTTPFields
+    ) async throws {
         let tag = message.partTag("t", "text")
         guard try await call.proceeds(tag: tag, fields) else { return }
-        guard let text = try await message.reader(call.store).text(limit: maximumOctets) else {
+        guard let text = try await reader.text(limit: maximumOctets) else {
             throw APIProblem(.notFound, "no_text", "The message has no text.")
         }
         try await call.respond("text/plain; charset=utf-8", text, tag: tag, policy: Sandbox.policy, fields)

@@ -4,6 +4,7 @@ import Accounts
 import HTTP
 import JSON
 import Storage
+import Sync
 import Wire
 
 /// `GET /v1/accounts/{account}/messages`: listing is searching; newest first.
@@ -69,10 +70,17 @@ enum ListMessages {
             let account = try request.account.key(in: snapshot, for: request.caller)
             return (account, try request.listing.filter(in: snapshot, of: account).folder)
         }
+        let remote = await api.searchServer(
+            request.listing.query,
+            of: account,
+            folder: folder,
+            isContinued: request.page.cursor != nil
+        )
         let found = try await api.search.page(
             request.listing.query,
             of: account,
             folder: folder,
+            known: remote?.hits ?? SearchHits(),
             limit: request.page.limit,
             after: request.page.cursor
         )
@@ -91,6 +99,7 @@ enum ListMessages {
                 writer.key("degraded")
                 writer.bool(true)
             }
+            if let remote { writer.serverSearch(remote) }
             if let notice {
                 writer.key("notice")
                 writer.string(notice)

@@ -20,17 +20,25 @@ extension SearchService {
         _ query: SearchQuery,
         of account: AccountKey,
         folder: FolderKey?,
+        known: SearchHits,
         limit: Int,
         after digits: [UInt8]?
     ) async throws -> SearchPage {
         guard let digits, let place = Hex.decode(digits.span) else {
-            return try await search(account, query, folder: folder, limit: limit)
+            return try await search(account, query, folder: folder, known: known, limit: limit)
         }
         for order in Self.orders {
             let octets = [order] + place
             guard let cursor = SearchCursor(octets: octets.span) else { continue }
             do {
-                return try await search(account, query, folder: folder, limit: limit, after: cursor)
+                return try await search(
+                    account,
+                    query,
+                    folder: folder,
+                    known: known,
+                    limit: limit,
+                    after: cursor
+                )
             } catch SearchError.foreignCursor {
                 continue
             }

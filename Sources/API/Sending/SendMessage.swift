@@ -147,6 +147,7 @@ enum SendMessage {
             request.fill(&draft, of: account)
             var attachments = request.attachments.map(\.source)
             if let reference = request.reference {
+                try await call.fetchReferred(reference.message, of: account)
                 try await agent.refer(
                     &draft,
                     &attachments,

@@ -10,19 +10,26 @@ internal import Runtime
 internal import SMTPSessions
 internal import Sockets
 internal import Storage
+internal import Sync
 internal import Wire
 
 /// What sends the outbox: made with the server's parts, started once everything listens.
 enum CourierService {
-    static func make(_ foundation: Server.Foundation, _ box: SecretBox) throws -> Courier {
+    static func make(
+        _ foundation: Server.Foundation,
+        _ box: SecretBox,
+        _ mailboxes: RemoteMailboxes,
+        _ ledger: HostLedger
+    ) throws -> Courier {
         let settings = foundation.settings
         return Courier(
             CourierParts(
                 store: foundation.store,
                 reader: foundation.intake,
                 routes: routes(foundation.store, RemoteCredentials(box), foundation.logs.logger("courier")),
+                noteFiled: { mailboxes[$0]?.wake() },
                 dialer: foundation.outgoing.dialer,
-                ledger: HostLedger(settings.hostLimits, clock: foundation.clock),
+                ledger: ledger,
                 hostname: try settings.ownDomain(),
                 limits: settings.courierLimits,
                 metrics: foundation.metrics,

@@ -10,7 +10,12 @@ internal import Sync
 
 /// The mailboxes of remote accounts: made before the API that uses them, started once everything listens.
 enum RemoteService {
-    static func make(_ foundation: Server.Foundation, _ box: SecretBox) throws -> RemoteMailboxes {
+    /// - Parameter submission: what servers of the outbox bear of us.
+    static func make(
+        _ foundation: Server.Foundation,
+        _ box: SecretBox,
+        submission: HostLedger
+    ) throws -> RemoteMailboxes {
         let mailboxes = RemoteMailboxes(
             RemoteParts(
                 store: foundation.store,
@@ -18,6 +23,7 @@ enum RemoteService {
                 credentials: RemoteCredentials(box),
                 dialer: foundation.outgoing.dialer,
                 ledger: HostLedger(foundation.settings.remoteHostLimits, clock: foundation.clock),
+                submissionLedger: submission,
                 hostname: try foundation.settings.ownDomain(),
                 limits: foundation.settings.remoteLimits,
                 workers: foundation.workers,

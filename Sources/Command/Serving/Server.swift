@@ -2,6 +2,7 @@
 
 internal import API
 internal import Accounts
+internal import Backends
 internal import Configuration
 internal import Delivery
 internal import HTTPServer
@@ -180,8 +181,9 @@ final class Server: Sendable {
         let tls = scope == .everything ? try Certificate.context(settings, logger: foundation.logs.logger("tls")) : nil
         let box = try await ServerSecrets.prepare(foundation)
         let webhooks = try WebhookService.make(foundation, box)
-        let mailboxes = try RemoteService.make(foundation, box)
-        let courier = try CourierService.make(foundation, box)
+        let submission = HostLedger(settings.hostLimits, clock: foundation.clock)
+        let mailboxes = try RemoteService.make(foundation, box, submission: submission)
+        let courier = try CourierService.make(foundation, box, mailboxes, submission)
         var opened: [Listener] = []
         do {
             let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, box)

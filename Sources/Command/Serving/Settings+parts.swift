@@ -138,6 +138,7 @@ extension Settings {
         limits.pollMilliseconds = remote.pollSeconds * 1000
         limits.maildropPollMilliseconds = remote.pop3PollSeconds * 1000
         limits.cacheOctets = Int64(remote.cacheOctets)
+        limits.staleMilliseconds = remote.staleSeconds * 1000
         return limits
     }
 

@@ -53,6 +53,8 @@ package final class HostLedger: Sendable {
         /// `name:port`.
         package var host: String
         package var open = 0
+        /// Those who wait for a connection to it.
+        package var waiting = 0
         /// Connections it let us have, where it refused more.
         package var budget: Int?
         package var circuit = Circuit.closed
@@ -67,6 +69,7 @@ package final class HostLedger: Sendable {
     private struct Host {
         var open = 0
         var dialing = 0
+        var waiting = 0
         var budget: Int?
         /// When the budget last changed, in the clock's milliseconds.
         var budgetSince: Int64 = 0
@@ -77,7 +80,7 @@ package final class HostLedger: Sendable {
         var isWanted = false
 
         var isForgettable: Bool {
-            open == 0 && dialing == 0 && budget == nil && failures == 0
+            open == 0 && dialing == 0 && waiting == 0 && budget == nil && failures == 0
         }
     }
 
@@ -94,6 +97,9 @@ package final class HostLedger: Sendable {
         self.limits = limits
         self.clock = clock
     }
+
+    /// By which a server is known here.
+    package static func name(_ host: String, _ port: UInt16) -> String { "\(host):\(port)" }
 
     private var now: Int64 { Int64(clamping: clock.monotonic() / 1_000_000) }
 
@@ -149,6 +155,10 @@ package final class HostLedger: Sendable {
     /// A connection that stood is no more.
     package func closed(_ name: String) { change(name) { host, _ in host.open -= 1 } }
 
+    /// Somebody waits for a connection, until ``endWaiting(_:)``.
+    package func beginWaiting(_ name: String) { change(name) { host, _ in host.waiting += 1 } }
+    package func endWaiting(_ name: String) { change(name) { host, _ in host.waiting -= 1 } }
+
     /// A server said over a connection that stands that it has enough of us.
     package func overloaded(_ name: String, words: String) {
         let now = now
@@ -203,6 +213,7 @@ package final class HostLedger: Sendable {
                 return Standing(
                     host: name,
                     open: host.open,
+                    waiting: host.waiting,
                     budget: host.budget,
                     circuit: host.failures == 0 ? .closed : isWaiting ? .open : .probing,
                     failures: host.failures,

@@ -23,6 +23,8 @@ package struct RemoteStatus: Sendable {
     package var waiting = 0
     package var lastFailure: RemoteError?
     package var lastErrorAt: Timestamp?
+    /// When the mirror was last compared with the server as a whole, since the process runs.
+    package var lastLookAt: Timestamp?
     /// When the next attempt to connect is made, after a failure.
     package var retryAt: Timestamp?
 }
@@ -53,6 +55,10 @@ final class AccountWatch: Sendable {
         var isReconfigured = false
         var isStopped = false
         var failures = 0
+        /// From when on it counts that nobody looked at the server.
+        var unseenSince: Timestamp?
+        /// It is noted that this is too long.
+        var isStale = false
         /// Ends a wait for the server under way.
         var interrupt: (@Sendable () -> Void)?
     }
@@ -62,6 +68,8 @@ final class AccountWatch: Sendable {
     let parts: RemoteParts
     let loop: EventLoop
     let wakeup = Wakeup()
+    /// When this began to look, in milliseconds.
+    private let beganAt: Int64
     private let state = Lock(State())
 
     init(_ account: AccountRow, _ parts: RemoteParts, on loop: EventLoop) {
@@ -69,6 +77,7 @@ final class AccountWatch: Sendable {
         id = account.id
         self.parts = parts
         self.loop = loop
+        beganAt = parts.clock.now()
     }
 
     var status: RemoteStatus {
@@ -236,6 +245,48 @@ final class AccountWatch: Sendable {
         }
     }
 
+    // MARK: Staleness
+
+    private static let graceMilliseconds: Int64 = 300_000
+
+    /// Notes that nobody looked at the server for too long, where that is so; to be called now and then.
+    func noteStaleness() async {
+        do {
+            let since = try await unseenSince()
+            let now = parts.clock.now()
+            let (isStale, reason) = state.withLock { ($0.isStale, $0.status.lastFailure?.reason) }
+            let limit = Int64(parts.limits.staleMilliseconds)
+            // What was not seen while the process did not run it first tries to see.
+            guard !isStale, now - since.milliseconds >= limit, now - beganAt >= min(limit, Self.graceMilliseconds)
+            else {
+                return
+            }
+            try await parts.store.write { [key] tx in
+                guard try tx.accounts.get(key) != nil else { return }
+                try tx.mirror.setStale(since: since, reason: reason, of: key)
+            }
+            state.withLock { $0.isStale = true }
+        } catch {
+            parts.logger.debug("it is not noted whether an account is stale", metadata: ["err": "\(error)"])
+        }
+    }
+
+    /// From when on it counts: what the store says of the time before the process ran counts too.
+    private func unseenSince() async throws -> Timestamp {
+        if let since = state.withLock({ $0.unseenSince }) { return since }
+        let (verified, wasStale) = try await parts.store.read { [key] snapshot in
+            (try snapshot.mirror.verified(of: key), try snapshot.mirror.staleSince(of: key) != nil)
+        }
+        let now = Timestamp(milliseconds: parts.clock.now())
+        return state.withLock { state in
+            guard state.unseenSince == nil else { return state.unseenSince ?? now }
+            state.isStale = wasStale
+            let since = verified ?? now
+            state.unseenSince = since
+            return since
+        }
+    }
+
     // MARK: What the attempt says
 
     /// A session stands; `interrupt` ends its waits.
@@ -258,6 +309,25 @@ final class AccountWatch: Sendable {
     func noteAlive() async throws {
         try await parts.store.write { [key] tx in try tx.mirror.set(.connected, reason: nil, of: key) }
         state.withLock { $0.failures = 0 }
+        _ = seen()
+    }
+
+    /// It was so again, while nobody thought otherwise.
+    func noteLook() async throws {
+        if seen() {
+            try await parts.store.write { [key] tx in try tx.mirror.set(.connected, reason: nil, of: key) }
+        }
+    }
+
+    /// Whether it was noted that nobody had looked for too long.
+    private func seen() -> Bool {
+        let now = Timestamp(milliseconds: parts.clock.now())
+        return state.withLock { state in
+            state.status.lastLookAt = now
+            state.unseenSince = now
+            defer { state.isStale = false }
+            return state.isStale
+        }
     }
 
     func set(phase: RemoteStatus.Phase) { state.withLock { $0.status.phase = phase } }

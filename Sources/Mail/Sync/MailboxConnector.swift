@@ -32,7 +32,7 @@ final class MailboxConnector: Sendable {
         var patience = IMAPClientPatience()
         patience.connect = parts.limits.connectMilliseconds
         patience.stall = parts.limits.commandMilliseconds
-        patience.idle = min(parts.limits.idleMilliseconds, parts.limits.pollMilliseconds)
+        patience.idle = parts.limits.idleMilliseconds
         return try await server.open(waitingAtMost: milliseconds, wakeup, while: isWanted, judge: Self.judge) {
             [patience] target in
             let route = IMAPClientRoute(

@@ -20,6 +20,12 @@ struct SelectedMailbox: Sendable {
     var changed: [UInt32: MessageFlags] = [:]
 }
 
+/// A piece of a section: octets from a place on.
+struct SectionPiece: Hashable, Sendable {
+    let origin: UInt64
+    let length: UInt32
+}
+
 /// What is new at the server.
 enum MailboxNews: Sendable {
     /// Something in the inbox.
@@ -40,6 +46,10 @@ final class MailboxSession {
     private var selectedValidity: UInt32?
     /// Something was told of the mailbox that is selected which nobody has looked at.
     private var hasNews = false
+    /// The same of others.
+    private var hasOtherNews = false
+    /// The server tells of all folders by itself (RFC 5465).
+    private(set) var tellsOfAll = false
 
     init(_ imap: IMAPClientSession, whenOver: @escaping () -> Void) {
         self.imap = imap
@@ -64,7 +74,12 @@ final class MailboxSession {
     private func take(_ update: IMAPUpdate) {
         switch update {
         case .exists, .expunge, .vanished, .message: hasNews = true
-        case .mailboxStatus, .list, .status, .other: break
+        case .mailboxStatus, .list: hasOtherNews = hasOtherNews || tellsOfAll
+        case .status(let status) where status.code == .notificationOverflow:
+            // From now on it tells nothing more (RFC 5465 §5.8).
+            tellsOfAll = false
+            hasOtherNews = true
+        case .status, .other: break
         }
     }
 
@@ -84,7 +99,8 @@ final class MailboxSession {
 
     /// All folders, at most `limit`, with their status.
     func listFolders(limit: Int) async throws -> [ListedFolder] {
-        try await asking {
+        hasOtherNews = false
+        return try await asking {
             var listed = try await imap.folders(status: Self.statusItems).prefix(limit).map {
                 ListedFolder(entry: $0.entry, status: $0.status)
             }
@@ -211,6 +227,22 @@ final class MailboxSession {
         }
     }
 
+    /// UIDs of the messages whose texts have this in them, as the server sees it.
+    func search(_ remote: RemoteFolder, text: [UInt8]) async throws -> IMAPNumberSet {
+        try await enter(remote)
+        return try await asking {
+            do {
+                return try await imap.search(.body(text))
+            } catch IMAPSessionError.refused(let status) {
+                guard case .badCharset(let known) = status.code else { throw IMAPSessionError.refused(status) }
+                guard let latin = SearchCharset.latin1(text, known: known) else {
+                    throw RemoteError.unsupported("The server cannot look for these letters.")
+                }
+                return try await imap.search(.body(latin), charset: SearchCharset.latin1Name)
+            }
+        }
+    }
+
     /// The UID of the last message.
     func lastUID() async throws -> UInt32 {
         try await asking {
@@ -298,6 +330,34 @@ final class MailboxSession {
         }
     }
 
+    /// Whether the server itself has the first words of messages (RFC 8970).
+    var hasPreviews: Bool { imap.capabilities.contains(.preview) }
+
+    /// The first words of messages of the selected mailbox, as the server tells them.
+    func previews(of uids: IMAPNumberSet) async throws -> [UInt32: [UInt8]] {
+        try await asking {
+            var told: [UInt32: [UInt8]] = [:]
+            try await imap.fetch(uids, [.uid, .preview]) {
+                if let uid = $0.uid, let text = $0.preview { told[uid] = text }
+            }
+            return told
+        }
+    }
+
+    /// The first octets of one section of messages of the selected mailbox, those that have it.
+    func beginnings(of section: IMAPSection, octets: Int, _ uids: IMAPNumberSet) async throws -> [UInt32: [UInt8]] {
+        var section = section
+        section.origin = 0
+        let item = IMAPFetchRequest.Item.section(section, length: UInt32(clamping: octets))
+        return try await asking {
+            var told: [UInt32: [UInt8]] = [:]
+            try await imap.fetch(uids, [.uid, item]) {
+                if let uid = $0.uid, let octets = $0.sections.values.first { told[uid] = octets }
+            }
+            return told
+        }
+    }
+
     /// Hands the octets of a section of a message out while they come.
     func octets(
         of uid: UInt32,
@@ -313,6 +373,35 @@ final class MailboxSession {
             return try await imap.stream(section, of: uid, begin: begin, piece: piece)
         }
         guard isThere else { throw RemoteError.gone }
+    }
+
+    /// Octets of a section of a message, from each origin on as many as there are up to that length; nil where the message has
+    /// no such section.
+    func pieces(
+        of uid: UInt32,
+        in remote: RemoteFolder,
+        section: IMAPSection,
+        _ wanted: [SectionPiece]
+    ) async throws -> [[UInt8]?] {
+        try await enter(remote)
+        let items = wanted.map { piece in
+            var section = section
+            section.origin = piece.origin
+            return IMAPFetchRequest.Item.section(section, length: piece.length)
+        }
+        return try await asking {
+            var found: [UInt64: [UInt8]] = [:]
+            var isThere = false
+            for attempt in 1...2 where !isThere {
+                if attempt == 2 { try await imap.noop() }
+                try await imap.fetch(IMAPNumberSet(uid...uid), items) { told in
+                    isThere = true
+                    for (section, octets) in told.sections { found[section.origin ?? 0] = octets }
+                }
+            }
+            guard isThere else { throw RemoteError.gone }
+            return wanted.map { found[$0.origin] }
+        }
     }
 
     // A session may not have been told yet of messages that another one put there, and commands on them then do nothing and
@@ -436,7 +525,27 @@ final class MailboxSession {
 
     // MARK: Waiting
 
-    /// Waits for news at most so long, in the inbox where the server has IDLE.
+    /// Has the server tell what is new in any folder, where it has NOTIFY: to be called before the folders are looked at.
+    func watchAll() async throws {
+        guard imap.capabilities.contains(.notify), imap.capabilities.contains(.idle) else { return }
+        let request = IMAPNotifyRequest(
+            wantsStatus: false,
+            [
+                .init(.selectedDelayed, [.messageNew, .messageExpunge, .flagChange]),
+                .init(.personal, [.messageNew, .messageExpunge, .flagChange, .mailboxName]),
+            ]
+        )
+        do {
+            try await imap.notify(request)
+            tellsOfAll = true
+        } catch IMAPSessionError.refused {
+            // Then the inbox is watched, and the others are asked after.
+        } catch let error as IMAPSessionError {
+            throw RemoteError(opening: error)
+        }
+    }
+
+    /// Waits for news at most so long: in the inbox where the server has IDLE, in all folders where it has NOTIFY.
     func wait(milliseconds: Int, inbox: RemoteFolder?, _ wakeup: Wakeup, on loop: EventLoop) async throws -> MailboxNews
     {
         guard let inbox, imap.capabilities.contains(.idle) else {
@@ -454,17 +563,14 @@ final class MailboxSession {
             guard isSame else { return .inbox }
         }
         if hasNews { return .inbox }
-        var isNews = false
+        if hasOtherNews { return .anything }
         try await asking {
-            try await imap.idle { update in
-                switch update {
-                case .exists, .expunge, .vanished, .message: isNews = true
-                case .mailboxStatus, .list, .status, .other: break
-                }
-                return !isNews
+            try await imap.idle(milliseconds: milliseconds) { update in
+                take(update)
+                return !hasNews && !hasOtherNews
             }
         }
-        return isNews || hasNews ? .inbox : .anything
+        return hasNews ? .inbox : .anything
     }
 }
 

@@ -317,7 +317,9 @@ struct MailboxSync {
             let (some, hasMore) = UIDComparison.highest(limits.chunk, of: uids, below: limit)
             guard let lowest = some.last else { return }
             if session.selected != look.remote.path { _ = try await session.select(look.remote) }
-            let messages = try await fetch(some)
+            var messages = try await fetch(some)
+            // What is announced has its first words with it.
+            if arrival != nil { messages = try await previewed(messages) }
             // What is known from another folder may have left that one.
             for folder in try await formerFolders(messages, round) { try await take(folder, into: &round) }
             let used = try await commit(messages, to: look.folder, round.departures, arrival: arrival)
@@ -330,7 +332,28 @@ struct MailboxSync {
     /// A message that was fetched, as it is stored.
     private struct Fetched: Sendable {
         let message: FetchedMessage
-        let content: NewContent
+        var content: NewContent
+        var isPreviewed = false
+    }
+
+    private func previewed(_ messages: [Fetched]) async throws -> [Fetched] {
+        let words: [UInt32: String]
+        do {
+            words = try await self.words(
+                messages.map { Unpreviewed(uid: $0.message.uid, layout: $0.content.layout) }
+            )
+        } catch let error as RemoteError {
+            guard session.isUsable else { throw error }
+            return messages
+        }
+        return messages.map { fetched in
+            var fetched = fetched
+            fetched.isPreviewed = true
+            if let words = words[fetched.message.uid], !words.isEmpty {
+                fetched.content.summary = NewContent.summary(fetched.content.summary, with: words)
+            }
+            return fetched
+        }
     }
 
     private func fetch(_ uids: [UInt32]) async throws -> [Fetched] {
@@ -381,7 +404,7 @@ struct MailboxSync {
                     try tx.messages.setFlags(of: moved, .set(message.flags))
                     continue
                 }
-                try tx.mirror.append(
+                let row = try tx.mirror.append(
                     to: folder,
                     content,
                     remoteUID: message.uid,
@@ -389,6 +412,7 @@ struct MailboxSync {
                     internalDate: message.internalDate ?? tx.now,
                     arrival: arrival
                 )
+                if fetched.isPreviewed { try tx.mirror.notePreview(of: row) }
             }
             return used
         }
@@ -472,6 +496,39 @@ struct FolderLook: Sendable {
         if remote.low == 1, Int(messages) != folder.total { return true }
         if let modseq = status.highestModSeq, modseq > 0 { return remote.modseq != modseq }
         return status.unseen.map { Int($0) != folder.unread } ?? true
+    }
+
+    /// Which folders are to be looked into, and which of the others STATUS proves to be as they are mirrored.
+    ///
+    /// Where the server counts no changes it proves nothing of flags: such a folder is looked into when that is so long ago, the
+    /// one first that waited longest, and of several so many messages at a time.
+    static func plan(
+        _ looks: [FolderLook],
+        at now: Timestamp,
+        flagsAfter milliseconds: Int,
+        messages limit: Int
+    ) -> (due: [FolderLook], proven: [FolderLook]) {
+        var due = looks.filter(\.isDue)
+        let others = looks.filter { !$0.isDue }
+        let uncertain = others.filter { !$0.isProven && $0.isOld(at: now, after: milliseconds) }
+        var messages = 0
+        for look in uncertain.sorted(by: { $0.verifiedAt < $1.verifiedAt }) {
+            guard messages == 0 || messages + look.folder.total <= limit else { break }
+            messages += look.folder.total
+            due.append(look)
+        }
+        return (due, others.filter(\.isProven))
+    }
+
+    /// Whether STATUS, saying the same as the mirror, says it of flags too.
+    private var isProven: Bool { status?.highestModSeq.map { $0 > 0 && $0 == remote.modseq } ?? false }
+
+    private var verifiedAt: Int64 { remote.verified?.milliseconds ?? 0 }
+
+    /// Whether it was last compared so long ago, or longer where there are many messages.
+    private func isOld(at now: Timestamp, after milliseconds: Int) -> Bool {
+        let pause = Int64(milliseconds) * Int64(1 + folder.total / 10_000)
+        return now.milliseconds - verifiedAt >= pause
     }
 }
 

@@ -50,6 +50,8 @@ package final class PolledMaildrop: RemoteAccount {
 
     func stop() { watch.stop() }
 
+    func noteStaleness() async { await watch.noteStaleness() }
+
     // MARK: The task
 
     /// Until the account is gone or the server stops.

@@ -231,29 +231,6 @@ extension RemoteMailbox {
         }
     }
 
-    // MARK: Reading
-
-    /// Fetches the octets of a message that are not here, and keeps them a while.
-    package func fetchBody(of message: MessageRow) async throws {
-        guard message.size <= parts.store.configuration.maximumMessageOctets else {
-            throw RemoteError.unsupported("The message is larger than this server takes.")
-        }
-        guard let group = try await groups([message]).first, let place = group.places.first else {
-            throw RemoteError.gone
-        }
-        let intake = parts.intake
-        let taken = try await bulk.perform(isRepeatable: true) { session in
-            let message = intake.begin(.strict)
-            try await session.octets(of: place.uid, in: group.remote, section: IMAPSection()) { piece in
-                try message.append(piece.span)
-            }
-            return try await message.finish()
-        }
-        try await parts.store.write { tx in
-            try tx.mirror.lend(taken.content, to: message.content, of: message.account)
-        }
-    }
-
     // MARK: Steps
 
     func remote(_ folder: FolderRow) async throws -> RemoteFolder {
@@ -261,6 +238,14 @@ extension RemoteMailbox {
             throw RemoteError.unsupported("The server has no such folder, only folders below it.")
         }
         return remote
+    }
+
+    /// Where one message is.
+    func place(of message: MessageRow) async throws -> (group: Group, uid: UInt32) {
+        guard let group = try await groups([message]).first, let place = group.places.first else {
+            throw RemoteError.gone
+        }
+        return (group, place.uid)
     }
 
     /// The messages by folder; those that are not at the server any more are left out.

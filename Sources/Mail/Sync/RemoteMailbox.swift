@@ -3,11 +3,13 @@
 import IMAPSessions
 import Logging
 package import MailTypes
+import Runtime
 import Sockets
 package import Storage
+import Wire
 
 /// A remote account's mailbox: one task keeps the mirror of it, on a connection of its own; what is asked of the server is
-/// done on two others, so that a long transfer keeps nobody waiting.
+/// done on others, so that a long transfer or search keeps nobody waiting.
 package final class RemoteMailbox: RemoteAccount {
     package let key: AccountKey
     package let id: AccountID
@@ -18,6 +20,10 @@ package final class RemoteMailbox: RemoteAccount {
     let quick: RemoteLane
     /// Bodies up and down.
     let bulk: RemoteLane
+    /// Searches, which may take long at the server.
+    let searching: RemoteLane
+    /// What was found lately, for further pages of it.
+    let searches = Lock<[KeptSearch]>([])
     /// One at a time: a round of the mirror, or a change that puts a message somewhere.
     let turns = Turns()
     private let watch: AccountWatch
@@ -31,13 +37,16 @@ package final class RemoteMailbox: RemoteAccount {
         let idle = parts.limits.laneIdleMilliseconds
         quick = RemoteLane(connector, on: loop, idleMilliseconds: idle)
         bulk = RemoteLane(connector, on: loop, idleMilliseconds: idle)
+        searching = RemoteLane(connector, on: loop, idleMilliseconds: idle)
         watch = AccountWatch(account, parts, on: loop)
     }
 
+    private var lanes: [RemoteLane] { [quick, bulk, searching] }
+
     package var status: RemoteStatus {
         var status = watch.status
-        status.connections += [quick, bulk].count { $0.hasConnection }
-        status.waiting = quick.waiting + bulk.waiting
+        status.connections += lanes.count { $0.hasConnection }
+        status.waiting = lanes.reduce(0) { $0 + $1.waiting }
         return status
     }
 
@@ -50,16 +59,16 @@ package final class RemoteMailbox: RemoteAccount {
 
     /// The account's servers are others now, or it is gone.
     func reconfigure() {
-        quick.reconnect()
-        bulk.reconnect()
+        for lane in lanes { lane.reconnect() }
         watch.reconfigure()
     }
 
     func stop() {
-        quick.stop()
-        bulk.stop()
+        for lane in lanes { lane.stop() }
         watch.stop()
     }
+
+    func noteStaleness() async { await watch.noteStaleness() }
 }
 
 // MARK: The task that keeps the mirror
@@ -77,10 +86,8 @@ extension RemoteMailbox {
             }
             await session.end()
         }
-        quick.stop()
-        bulk.stop()
-        await quick.ended()
-        await bulk.ended()
+        for lane in lanes { lane.stop() }
+        for lane in lanes { await lane.ended() }
     }
 
     // MARK: Watching
@@ -88,16 +95,20 @@ extension RemoteMailbox {
     private func mirror(through session: MailboxSession, _ isLive: () -> Void) async throws {
         watch.noteConnected { [interruption = session.interruption] in interruption.interrupt() }
         let sync = MailboxSync(account: key, parts: parts, session: session)
+        try await session.watchAll()
         try await round(sync)
         try await watch.noteAlive()
         try await fillAll(sync)
+        try await previewAll(sync)
         watch.set(phase: .watching)
         while !Task.isCancelled, !watch.isReconfigured {
             let inbox = try await parts.store.read { [key] snapshot in
                 try snapshot.folders.find(.inbox, in: key).flatMap { try snapshot.mirror.remote($0) }
             }
+            let limits = parts.limits
             let news = try await session.wait(
-                milliseconds: parts.limits.pollMilliseconds,
+                milliseconds: session.tellsOfAll
+                    ? max(limits.pollMilliseconds, limits.notifiedPollMilliseconds) : limits.pollMilliseconds,
                 inbox: inbox,
                 watch.wakeup,
                 on: loop
@@ -109,13 +120,22 @@ extension RemoteMailbox {
 
     /// Compares all folders with the server's, and puts there what has to be put there.
     private func round(_ sync: MailboxSync) async throws {
+        // Who asks wants to know of flags too.
+        let flagsAfter = watch.isAsked ? 0 : parts.limits.flagLookMilliseconds
         try await watch.satisfying {
             try await turns.take {
                 let looks = try await sync.syncFolders()
-                try await sync.round(looks.filter(\.isDue))
-                try await sync.verify(looks.filter { !$0.isDue })
+                let plan = FolderLook.plan(
+                    looks,
+                    at: Timestamp(milliseconds: parts.clock.now()),
+                    flagsAfter: flagsAfter,
+                    messages: parts.limits.flagLookMessages
+                )
+                try await sync.round(plan.due)
+                try await sync.verify(plan.proven)
             }
         }
+        try await watch.noteLook()
         try await uploadPending()
     }
 
@@ -128,6 +148,19 @@ extension RemoteMailbox {
         case .inbox, .anything:
             try await round(sync)
             try await fillAll(sync)
+            try await previewAll(sync)
+        }
+    }
+
+    /// Gets the first words of messages that have none, the newest first, and looks at the inbox in between.
+    private func previewAll(_ sync: MailboxSync) async throws {
+        while !watch.isReconfigured, !Task.isCancelled {
+            guard try await turns.take({ try await sync.preview(count: parts.limits.previewChunk) }) else { return }
+            if watch.isAsked {
+                try await round(sync)
+            } else {
+                _ = try await turns.take { try await sync.roundOfInbox() }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounts
+package import Backends
 import IMAP
 import IMAPSessions
 package import MailTypes
@@ -79,6 +80,7 @@ package final class RemoteMailboxes: Sendable {
         let eviction = Task(executorPreference: loop) {
             while !Task.isCancelled {
                 await self.evict()
+                await self.noteStaleness()
                 try? await loop.sleep(milliseconds: Self.evictionMilliseconds)
             }
         }
@@ -144,6 +146,18 @@ package final class RemoteMailboxes: Sendable {
     private static let evictionMilliseconds = 30_000
     /// In one transaction.
     private static let evictionBatch = 100
+
+    private func noteStaleness() async {
+        for account in state.withLock({ Array($0.accounts.values) }) where !Task.isCancelled {
+            await account.noteStaleness()
+        }
+    }
+
+    /// How things stand with a server of an account, for all accounts that have it.
+    package func standing(of server: RemoteServer) -> HostLedger.Standing {
+        let ledger = server.service == .smtp ? parts.submissionLedger : parts.ledger
+        return ledger.standing(of: HostLedger.name(server.host, server.port))
+    }
 
     /// Gives up fetched messages beyond the bound, the first fetched first.
     private func evict() async {
@@ -260,6 +274,8 @@ protocol WatchedAccount: RemoteAccount {
     /// The account's servers are others now, or it is gone.
     func reconfigure()
     func stop()
+    /// Notes that nobody looked at the server for too long, where that is so.
+    func noteStaleness() async
 }
 
 extension RemoteMailbox: WatchedAccount {}

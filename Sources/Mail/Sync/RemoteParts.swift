@@ -17,6 +17,8 @@ package struct RemoteParts: Sendable {
     package let dialer: Dialer
     /// What servers bear of us.
     package let ledger: HostLedger
+    /// The same of those that take the outbox's mail.
+    package let submissionLedger: HostLedger
     /// What we call ourselves.
     package let hostname: Domain
     package let limits: RemoteLimits
@@ -31,6 +33,7 @@ package struct RemoteParts: Sendable {
         credentials: RemoteCredentials,
         dialer: Dialer,
         ledger: HostLedger,
+        submissionLedger: HostLedger,
         hostname: Domain,
         limits: RemoteLimits,
         workers: BlockingPool,
@@ -42,6 +45,7 @@ package struct RemoteParts: Sendable {
         self.credentials = credentials
         self.dialer = dialer
         self.ledger = ledger
+        self.submissionLedger = submissionLedger
         self.hostname = hostname
         self.limits = limits
         self.workers = workers
@@ -60,6 +64,13 @@ package struct RemoteLimits: Sendable {
     package var idleMilliseconds = 20 * 60_000
     /// Folders that no IDLE watches are asked after so often.
     package var pollMilliseconds = 60_000
+    /// The same where the server tells of all of them by itself.
+    package var notifiedPollMilliseconds = 300_000
+    /// Flags of a folder are compared so often where the server does not count changes (CONDSTORE), more seldom in one with
+    /// many messages: STATUS says nothing of them.
+    package var flagLookMilliseconds = 600_000
+    /// Messages whose flags are compared in one round for that.
+    package var flagLookMessages = 20_000
     /// A connection for commands is closed after so long without one.
     package var laneIdleMilliseconds = 30_000
     /// First pause after a failure, doubled with each up to the last.
@@ -69,12 +80,19 @@ package struct RemoteLimits: Sendable {
     package var refusedPauseMilliseconds = 15 * 60_000
     /// Failures in a row, or so many milliseconds of them, before an account counts as unreachable.
     package var failuresUntilUnreachable = 3
+    /// Without a look at the server for so long, an account counts as stale.
+    package var staleMilliseconds = 3_600_000
     /// Messages of a folder that are mirrored before those of the next.
     package var firstPage = 50
     /// Messages fetched at once.
     package var chunk = 100
+    /// The newest messages of an account, of which the first words are fetched, and how many at once.
+    package var previewedMessages = 5_000
+    package var previewChunk = 50
     /// Octets of a message's header that are read.
     package var headerOctets = 128 << 10
+    /// How long a search waits for what the server finds.
+    package var searchMilliseconds = 5_000
     /// Folders of an account at most.
     package var folders = 10_000
     /// Octets of fetched messages that are kept.

@@ -55,7 +55,7 @@ final class ServerConnector: Sendable {
     ) async throws -> Session {
         let (server, credentials) = try await login()
         if let words = refused(server.secret) { throw RemoteError.authentication(words) }
-        let host = "\(server.host):\(server.port)"
+        let host = HostLedger.name(server.host, server.port)
         try await admit(host, milliseconds: milliseconds, wakeup, while: isWanted)
         do {
             let session = try await dial(
@@ -97,6 +97,8 @@ final class ServerConnector: Sendable {
     ) async throws {
         guard let loop = EventLoop.current else { preconditionFailure("sessions are opened on a loop") }
         let deadline = loop.time(afterMilliseconds: milliseconds)
+        var isWaiting = false
+        defer { if isWaiting { parts.ledger.endWaiting(host) } }
         while true {
             let pause: Int
             switch parts.ledger.admit(host) {
@@ -107,6 +109,10 @@ final class ServerConnector: Sendable {
             }
             let left = loop.milliseconds(until: deadline)
             guard left > 0, !Task.isCancelled, isWanted() else { break }
+            if !isWaiting {
+                isWaiting = true
+                parts.ledger.beginWaiting(host)
+            }
             await wakeup.sleep(milliseconds: min(pause, left), on: loop)
         }
         let trouble = parts.ledger.standing(of: host).lastTrouble

@@ -8,10 +8,13 @@ extension IMAPClientSession {
     package var idleInterruption: IMAPInterruption { interruption }
 
     /// Has the server tell what is new in the selected mailbox, and with NOTIFY in others, until ``idleInterruption`` or for
-    /// as long as ``IMAPClientPatience/idle``.
+    /// as long as `milliseconds`, at most ``IMAPClientPatience/idle``.
     ///
     /// - Parameter update: is told; while it takes that, no more is read. Returns false to have the IDLE end.
-    package func idle(_ update: (IMAPUpdate) async throws -> Bool) async throws {
+    package func idle(
+        milliseconds: Int = .max,
+        _ update: (IMAPUpdate) async throws -> Bool
+    ) async throws {
         guard capabilities.contains(.idle) else { throw IMAPSessionError.unsupported(.idle) }
         var id: IMAPClientMachine.CommandID?
         // What is told before the server agrees to IDLE may be enough already.
@@ -25,7 +28,7 @@ extension IMAPClientSession {
             switch told {
             case .idling(let begun):
                 id = begun
-                beginIdle(milliseconds: patience.idle)
+                beginIdle(milliseconds: min(milliseconds, patience.idle))
                 if isEnough { end() }
             case .timeIsUp: end()
             case .response(let response): if try await !update(IMAPUpdate(response)) { end() }

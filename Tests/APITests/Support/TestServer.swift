@@ -88,6 +88,7 @@ final class TestServer: Sendable {
                 credentials: RemoteCredentials(box),
                 dialer: Dialer(policy: EgressPolicy(), resolver: names, tls: try TLSClientContext()),
                 ledger: HostLedger(clock: clock),
+                submissionLedger: HostLedger(clock: clock),
                 hostname: hostname,
                 limits: RemoteLimits(),
                 workers: BlockingPool(name: "remote", threads: 1),

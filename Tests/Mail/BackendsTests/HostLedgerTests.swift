@@ -29,6 +29,16 @@ import Testing
         }
     }
 
+    @Test func thoseWhoWaitAreCounted() {
+        #expect(ledger.standing(of: HostLedger.name("a", 25)).waiting == 0)
+        ledger.beginWaiting("a:25")
+        ledger.beginWaiting("a:25")
+        #expect(ledger.standing(of: "a:25").waiting == 2)
+        ledger.endWaiting("a:25")
+        ledger.endWaiting("a:25")
+        #expect(ledger.standings.isEmpty)
+    }
+
     @Test func aServerHasSoManyConnections() {
         open("a:25", 3)
         #expect(ledger.admit("a:25") == .full)

@@ -77,6 +77,7 @@ final class MaildropFixture: Sendable {
                 credentials: credentials,
                 dialer: try Dialer.loopback(resolver, trusting: nil),
                 ledger: HostLedger(Self.ledger, clock: clock),
+                submissionLedger: HostLedger(clock: clock),
                 hostname: address.domain,
                 limits: limits,
                 workers: workers,

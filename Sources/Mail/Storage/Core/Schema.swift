@@ -267,5 +267,21 @@ enum Schema {
         CREATE INDEX maildrop_gone ON maildrop (account, gone) WHERE gone IS NOT NULL;
         CREATE INDEX maildrop_not_here ON maildrop (account) WHERE state IN ('waiting', 'left');
         """,
+        """
+        -- Parts of messages whose octets are at the server, encoded as they are there: fetched for somebody, and kept a while.
+        CREATE TABLE fetched_parts (
+            pk INTEGER PRIMARY KEY, account INTEGER NOT NULL, content INTEGER NOT NULL REFERENCES contents ON DELETE CASCADE,
+            part TEXT NOT NULL, fetched INTEGER NOT NULL, size INTEGER NOT NULL, octets BLOB NOT NULL, UNIQUE (content, part)
+        ) STRICT;
+        CREATE INDEX fetched_parts_by_use ON fetched_parts (fetched, size);
+        """,
+        """
+        -- Since when a remote account was not seen to be what its server has, once that is too long; NULL where it was.
+        ALTER TABLE accounts ADD COLUMN remote_stale INTEGER;
+        """,
+        """
+        -- When it was tried to get first words of a message whose octets are at the server.
+        ALTER TABLE contents ADD COLUMN previewed INTEGER;
+        """,
     ]
 }

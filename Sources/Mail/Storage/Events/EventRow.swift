@@ -40,7 +40,9 @@ package enum EventType: String, CaseIterable, Hashable, Sendable {
     case accountUnreachable = "account.unreachable"
     /// Its server does not take the credentials.
     case accountAuthenticationFailed = "account.authentication_failed"
-    /// It is reached again.
+    /// It was not seen for too long what its server has.
+    case accountStale = "account.stale"
+    /// It is reached again, or seen.
     case accountRecovered = "account.recovered"
     /// The store was restored from a backup: what was announced after event `lastSeq` is undone.
     ///

@@ -90,9 +90,23 @@ extension Mirror where View == Transaction {
         )
     }
 
+    /// Says that nobody saw since then what the account's server has, if that is news; that it is connected ends it.
+    package func setStale(since: Timestamp, reason: String?, of account: AccountKey) throws {
+        guard try staleSince(of: account) == nil else { return }
+        try connection.run("UPDATE accounts SET remote_stale = ?2 WHERE pk = ?1", account, since.milliseconds)
+        try view.events.append(.accountStale, to: account) {
+            $0.time("since", since)
+            $0.text("reason", reason)
+        }
+    }
+
     /// Says how the account's server stands, if that is news.
     package func set(_ condition: RemoteAccountState.Condition, reason: String?, of account: AccountKey) throws {
         let old = try state(of: account)
+        if condition == .connected, try staleSince(of: account) != nil {
+            try connection.run("UPDATE accounts SET remote_stale = NULL WHERE pk = ?1", account)
+            if old?.condition == .connected { try view.events.append(.accountRecovered, to: account) { _ in } }
+        }
         guard old?.condition != condition else { return }
         try connection.run(
             "UPDATE accounts SET remote_state = ?2, remote_reason = ?3, remote_since = ?4 WHERE pk = ?1",
@@ -119,67 +133,5 @@ extension Mirror where View == Transaction {
             $0.text("path", folder.name.text)
             $0.number("messages", Int64(folder.total))
         }
-    }
-}
-
-extension Mirror where View == Transaction {
-    /// Keeps the octets of a message that were fetched from its server, and what was read from them, until they are evicted.
-    package func lend(_ read: NewContent, to content: ContentKey, of account: AccountKey) throws {
-        guard let body = read.body else { return }
-        let known: (body: Int64?, size: Int64)? = try connection.first(
-            "SELECT body, size FROM contents WHERE pk = ?1 AND account = ?2",
-            content,
-            account
-        ) { ($0.optionalInt64(0), $0.int64(1)) }
-        guard let known, known.body == nil else { return }
-        try connection.run(
-            """
-            UPDATE contents SET body = ?2, size = ?3, summary = ?4, detail = ?5, layout = ?6, has_attachments = ?7,
-                is_quarantined = ?8, fetched = ?9 WHERE pk = ?1
-            """,
-            content,
-            try view.retainBody(body),
-            read.size,
-            read.summary,
-            read.detail,
-            read.layout,
-            read.hasAttachments,
-            read.isQuarantined,
-            view.now.milliseconds
-        )
-        // Some servers say another size than they send.
-        let told = try connection.all("SELECT size FROM messages WHERE content = ?1", content) { $0.int64(0) }
-        try connection.run("UPDATE messages SET size = ?2 WHERE content = ?1", content, read.size)
-        try view.withCounters(of: account) { counters in
-            for size in told { try counters.use(read.size - size) }
-        }
-        try ShownMembers.renew(allOf: content, connection)
-    }
-
-    /// Gives up lent octets, the first fetched first, at most `limit` messages, until no more than so many are kept.
-    ///
-    /// Returns how many messages lost theirs.
-    package func evict(keeping octets: Int64, limit: Int) throws -> Int {
-        var excess =
-            try connection.first("SELECT coalesce(sum(size), 0) FROM contents WHERE fetched IS NOT NULL") {
-                $0.int64(0) - octets
-            } ?? 0
-        guard excess > 0 else { return 0 }
-        let oldest: [(content: ContentKey, body: Int64?, size: Int64)] = try connection.all(
-            """
-            SELECT c.pk, c.body, c.size FROM contents c WHERE c.fetched IS NOT NULL AND NOT EXISTS
-                (SELECT 1 FROM messages m JOIN pending_uploads p ON p.message = m.pk WHERE m.content = c.pk)
-            ORDER BY c.fetched LIMIT ?1
-            """,
-            limit
-        ) { ($0.key(0), $0.optionalInt64(1), $0.int64(2)) }
-        var count = 0
-        for lent in oldest where excess > 0 {
-            try connection.run("UPDATE contents SET body = NULL, fetched = NULL WHERE pk = ?1", lent.content)
-            if let body = lent.body { try view.releaseBody(body) }
-            excess -= lent.size
-            count += 1
-        }
-        return count
     }
 }

@@ -115,6 +115,23 @@ extension Mirror {
         ) { try MessageRow($0) }
     }
 
+    /// The messages of the folder with UIDs of the set at the server, the highest first, at most `limit`.
+    package func keys(in folder: FolderKey, uids: [ClosedRange<UInt32>], limit: Int) throws -> [MessageKey] {
+        var keys: [MessageKey] = []
+        for range in uids.reversed() where keys.count < limit {
+            keys += try connection.all(
+                """
+                SELECT pk FROM messages WHERE folder = ?1 AND remote_uid BETWEEN ?2 AND ?3 ORDER BY remote_uid DESC LIMIT ?4
+                """,
+                folder,
+                Int64(range.lowerBound),
+                Int64(range.upperBound),
+                limit - keys.count
+            ) { $0.key(0) }
+        }
+        return keys
+    }
+
     /// The UID that the message has at the server, if it has one.
     package func remoteUID(of message: MessageRow) throws -> UInt32? {
         let uid: UInt32?? = try connection.first(
@@ -170,6 +187,23 @@ extension Mirror {
                 """,
             [account, identity.emailID, identity.fingerprint, size, limit]
         ) { try MessageRow($0) }
+    }
+
+    /// When some folder of the account was last seen to be what the server has; nil before that.
+    package func verified(of account: AccountKey) throws -> Timestamp? {
+        let last: Int64?? = try connection.first(
+            "SELECT max(verified) FROM folders WHERE account = ?1",
+            account
+        ) { $0.optionalInt64(0) }
+        return (last ?? nil).map(Timestamp.init(milliseconds:))
+    }
+
+    /// Since when nobody saw what the account's server has, where that is noted to be too long.
+    package func staleSince(of account: AccountKey) throws -> Timestamp? {
+        let since: Int64?? = try connection.first("SELECT remote_stale FROM accounts WHERE pk = ?1", account) {
+            $0.optionalInt64(0)
+        }
+        return (since ?? nil).map(Timestamp.init(milliseconds:))
     }
 
     /// How the account's server stood last; nil where that was never noted.

@@ -213,6 +213,112 @@ import Wire
         try await test.expectSound()
     }
 
+    @Test func keptPartsAreGivenUpAmongTheMessages() async throws {
+        let account = try await account()
+        let inbox = try await folder("INBOX", .inbox, of: account)
+        let (whole, parted) = (
+            try await mirror(content("a", size: 10), 1, in: inbox),
+            try await mirror(content("b", size: 10), 2, in: inbox)
+        )
+        try await store.write {
+            try $0.mirror.lend(part: "1.2", Array("0123456".utf8), to: parted.content, of: account.key)
+        }
+        test.advance(milliseconds: 1000)
+        let fetched = try await test.content("0123456789")
+        try await store.write { tx in
+            try tx.mirror.lend(fetched, to: whole.content, of: account.key)
+            // Of what is here whole no part is kept.
+            try tx.mirror.lend(part: "1", Array("0123".utf8), to: whole.content, of: account.key)
+        }
+        func part(_ path: String, of row: MessageRow) async throws -> String? {
+            try await store.read { try $0.mirror.part(path, of: row.content, in: account.key) }
+                .map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(try await part("1.2", of: parted) == "0123456")
+        #expect(try await part("1", of: parted) == nil)
+        #expect(try await part("1", of: whole) == nil)
+        try await test.expectSound()
+        #expect(try await store.write { try $0.mirror.evict(keeping: 17, limit: 10) } == 0)
+        #expect(try await store.write { try $0.mirror.evict(keeping: 16, limit: 10) } == 1)
+        #expect(try await part("1.2", of: parted) == nil)
+        #expect(try await store.write { try $0.mirror.evict(keeping: 10, limit: 10) } == 0)
+        // A message that is here whole needs no parts.
+        try await store.write {
+            try $0.mirror.lend(part: "1", Array("0".utf8), to: parted.content, of: account.key)
+        }
+        let other = try await test.content("9876543210")
+        try await store.write { try $0.mirror.lend(other, to: parted.content, of: account.key) }
+        #expect(try await part("1", of: parted) == nil)
+        try await test.expectSound()
+    }
+
+    @Test func firstWordsAreFilledInNewestFirst() async throws {
+        let account = try await account()
+        let inbox = try await folder("INBOX", .inbox, of: account)
+        var rows: [MessageRow] = []
+        for uid in UInt32(1)...4 {
+            var content = content("m\(uid)")
+            content.summary += Array(",\"preview\":\"\",\"hasAttachments\":false".utf8)
+            rows.append(try await mirror(content, uid, in: inbox))
+        }
+        let key = account.key
+        func due(_ newest: Int = 10, _ limit: Int = 10) async throws -> [UInt32] {
+            try await store.read { try $0.mirror.withoutPreview(of: key, among: newest, limit: limit) }.map(\.remoteUID)
+        }
+        #expect(try await due() == [4, 3, 2, 1])
+        #expect(try await due(3) == [4, 3, 2])
+        #expect(try await due(10, 2) == [4, 3])
+        let (last, third) = (rows[3], rows[2])
+        try await store.write { tx in
+            try tx.mirror.set(preview: "Hello \"you\"", of: last.content, in: key)
+            try tx.mirror.set(preview: "", of: third.content, in: key)
+        }
+        #expect(try await due() == [2, 1])
+        let shown = try await store.read { try $0.messages.get(last.id, in: key) { $0.shown.array() } }
+        let text = String(decoding: try #require(shown), as: UTF8.self)
+        #expect(text.hasSuffix(#","subject":"m4","preview":"Hello \"you\"","hasAttachments":false"#), "\(text)")
+        let first = rows[0]
+        try await store.write { try $0.mirror.notePreview(of: first) }
+        #expect(try await due() == [2])
+    }
+
+    @Test func messagesAreFoundByTheServersNumbers() async throws {
+        let account = try await account()
+        let inbox = try await folder("INBOX", .inbox, of: account)
+        var keys: [MessageKey] = []
+        for uid: UInt32 in [2, 3, 5, 9] { keys.append(try await mirror(content("m\(uid)"), uid, in: inbox).key) }
+        let found = try await store.read {
+            try $0.mirror.keys(in: inbox.key, uids: [1...3, 5...5, 7...8], limit: 10)
+        }
+        #expect(found == [keys[2], keys[1], keys[0]])
+        let some = try await store.read { try $0.mirror.keys(in: inbox.key, uids: [1...9], limit: 2) }
+        #expect(some == [keys[3], keys[2]])
+    }
+
+    @Test func staleIsSaidOnceAndEndsWithTheNextLook() async throws {
+        let account = try await account()
+        let (key, since) = (account.key, Timestamp(milliseconds: 5))
+        try await store.write { tx in
+            try tx.mirror.set(.connected, reason: nil, of: key)
+            try tx.mirror.setStale(since: since, reason: "no answer", of: key)
+            try tx.mirror.setStale(since: since, reason: "no answer", of: key)
+        }
+        #expect(try await store.read { try $0.mirror.staleSince(of: key) } == since)
+        try await store.write { tx in
+            try tx.mirror.set(.connected, reason: nil, of: key)
+            try tx.mirror.set(.unreachable, reason: "refused", of: key)
+            try tx.mirror.setStale(since: since, reason: "refused", of: key)
+            try tx.mirror.set(.connected, reason: nil, of: key)
+            try tx.mirror.set(.connected, reason: nil, of: key)
+        }
+        #expect(try await store.read { try $0.mirror.staleSince(of: key) } == nil)
+        #expect(
+            try await events(of: account).dropFirst() == [
+                "account.stale", "account.recovered", "account.unreachable", "account.stale", "account.recovered",
+            ]
+        )
+    }
+
     @Test func onlyNewsOfTheServerIsAnnounced() async throws {
         let account = try await account()
         let key = account.key
