@@ -17,7 +17,7 @@ extension SMTPClientMachine {
         /// The end of the text was put into the output.
         var isEndSent = false
         /// Of a text in chunks, between two of them.
-        var encoder = SMTPTextEncoder(.chunks)
+        var encoder = MailTextEncoder(.chunks)
         /// The text is not to be taken: there is nobody to take it for.
         var isVoid: Bool { accepted.isEmpty }
 
@@ -130,7 +130,7 @@ extension SMTPClientMachine {
         }
         proceed(&output)
         guard expected.isEmpty, let transaction, transaction.step == .done else { return settleIfAnswered() }
-        if transaction.isVoid { settle() } else if transaction.isChunked { state = .text(SMTPTextEncoder(.chunks)) }
+        if transaction.isVoid { settle() } else if transaction.isChunked { state = .text(MailTextEncoder(.chunks)) }
     }
 
     mutating func receivedData(_ reply: SMTPReply, _ output: inout ByteBuffer) {
@@ -141,7 +141,7 @@ extension SMTPClientMachine {
             return settle()
         }
         guard transaction.isVoid else {
-            state = .text(SMTPTextEncoder(.dots))
+            state = .text(MailTextEncoder(.dots))
             return
         }
         // DATA was sent before the recipients were known to be refused, and the server wants a text all the same

@@ -37,7 +37,7 @@ package struct SMTPClientMachine: ~Copyable {
         case handshake
         case deriving(SCRAMKeyDerivation)
         case ready
-        case text(SMTPTextEncoder)
+        case text(MailTextEncoder)
         case closed(SMTPClientFailure?)
     }
 

@@ -95,32 +95,3 @@ import Wire
         }
     }
 }
-
-@Suite struct SMTPTextEncoderTests {
-    @Test(arguments: [
-        ("", ".\r\n"), ("a", "a\r\n.\r\n"), ("a\r\n", "a\r\n.\r\n"), (".\r\n", "..\r\n.\r\n"),
-        ("a.\r\n.b", "a.\r\n..b\r\n.\r\n"),
-        // No bare line end leaves, and what followed one begins a line.
-        ("a\n.\nb", "a\r\n..\r\nb\r\n.\r\n"), ("a\r.\rb", "a\r\n..\r\nb\r\n.\r\n"), ("a\r", "a\r\n.\r\n"),
-        ("\r\r\n", "\r\n\r\n.\r\n"), ("a\n\r\n.\r\n", "a\r\n\r\n..\r\n.\r\n"), ("\n.\n", "\r\n..\r\n.\r\n"),
-    ]) func textIsStuffedAndItsLinesEnded(_ text: String, _ expected: String) {
-        for step in [1, 2, 100] {
-            var encoder = SMTPTextEncoder(.dots)
-            var output = ByteBuffer()
-            let octets = Array(text.utf8)
-            for start in stride(from: 0, to: octets.count, by: step) {
-                encoder.encode(Array(octets[start..<min(start + step, octets.count)]).span, into: &output)
-            }
-            encoder.finish(into: &output)
-            #expect(output.array() == Array(expected.utf8))
-        }
-    }
-
-    @Test func chunksHaveNoStuffing() {
-        var encoder = SMTPTextEncoder(.chunks)
-        var output = ByteBuffer()
-        encoder.encode(Array(".\n.".utf8).span, into: &output)
-        encoder.finish(into: &output)
-        #expect(output.array() == Array(".\r\n.\r\n".utf8))
-    }
-}

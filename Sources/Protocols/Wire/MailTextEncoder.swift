@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Wire
-
 /// Message text for the wire: dots stuffed, every line ended by CRLF, no bare CR or LF, whatever the message holds.
 ///
 /// What another reader might take for the end of the text cannot be in it: that is how a message inside a message was once
 /// smuggled past servers.
-package struct SMTPTextEncoder: Sendable {
+package struct MailTextEncoder: Sendable {
     package enum Framing: Sendable {
-        /// DATA: a dot at a line's beginning is doubled, a lone dot ends the text (RFC 5321 §4.5.2).
+        /// SMTP's DATA and POP3's answers: a dot at a line's beginning is doubled, a lone dot ends the text (RFC 5321 §4.5.2,
+        /// RFC 1939 §3).
         case dots
-        /// BDAT (RFC 3030): the octets are counted.
+        /// SMTP's BDAT (RFC 3030): the octets are counted.
         case chunks
     }
 
     private let framing: Framing
+    private let nul: UInt8
     private var isAtLineStart = true
     private var endsInCR = false
 
-    package init(_ framing: Framing) { self.framing = framing }
+    /// - Parameter nul: what is sent for NUL, which some protocols cannot carry.
+    package init(_ framing: Framing, nul: UInt8 = ASCII.nul) {
+        self.framing = framing
+        self.nul = nul
+    }
 
     /// Appends the next octets of the message.
     package mutating func encode(_ text: Span<UInt8>, into output: inout ByteBuffer) {
@@ -40,6 +44,10 @@ package struct SMTPTextEncoder: Sendable {
                 index += 1
             case ASCII.lf:
                 endLine(&output)
+                index += 1
+            case ASCII.nul:
+                isAtLineStart = false
+                output.append(nul)
                 index += 1
             default:
                 if isAtLineStart, byte == ASCII.dot, framing == .dots { output.append(ASCII.dot) }
@@ -65,7 +73,11 @@ package struct SMTPTextEncoder: Sendable {
 
     private func endOfRun(_ text: Span<UInt8>, from start: Int) -> Int {
         var index = start
-        while index < text.count, text[index] != ASCII.cr, text[index] != ASCII.lf { index &+= 1 }
+        while index < text.count {
+            let byte = text[index]
+            if byte == ASCII.cr || byte == ASCII.lf || byte == ASCII.nul { break }
+            index &+= 1
+        }
         return index
     }
 }
