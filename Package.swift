@@ -278,7 +278,12 @@ let suites: [Target] = [
         ["Wire", "MailTypes", "SASL", "MachineSupport", .product(name: "Yams", package: "Yams")],
         exclude: ["Disagreements.md", "ClientTranscripts"]
     ),
-    tests("POP3", in: "Protocols", ["Wire", "SASL", "MachineSupport"], exclude: ["Transcripts"]),
+    tests(
+        "POP3",
+        in: "Protocols",
+        ["Wire", "SASL", "MachineSupport"],
+        exclude: ["Transcripts", "ServerTranscripts"]
+    ),
     tests("Transport", in: "Sessions", ["Egress", "Resolver", "Runtime", "SASL", "Sockets", "TLS", "Wire"]),
     tests("HTTPServer", in: "Sessions", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "HTTP", logging]),
     tests(
@@ -359,7 +364,7 @@ let fuzzers: [Target] =
         ("HTTPRequest", ["HTTP"]), ("ChunkedBody", ["HTTP"]), ("Multipart", ["HTTP"]), ("JSON", ["JSON"]),
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
-        ("POP3Answers", ["POP3", "SASL"]),
+        ("POP3Answers", ["POP3", "SASL"]), ("POP3Command", ["POP3"]),
         ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]),
     ].map { name, modules in
