@@ -70,12 +70,18 @@ let platform: [Target] = [
     system("CAres", pkgConfig: "libcares", package: "libc-ares-dev"),
     // Compression of connections; deflate is not for us to write.
     system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+    // XML of strangers: read by a parser that half the world's software hardened.
+    system("CExpat", pkgConfig: "expat", package: "libexpat1-dev"),
+    // The Public Suffix List and its rules, which change every week; libcurl brings the library along anyway.
+    system("CPSL", pkgConfig: "libpsl", package: "libpsl-dev"),
     .target(name: "CGumbo", path: "Sources/Platform/CGumbo", linkerSettings: [.linkedLibrary("gumbo")]),
     // The computing half: no I/O; Protocols may import it.
     module("Crypto", in: "Platform", ["COpenSSL"]),
     module("Charsets", in: "Platform", ["CICU"]),
     module("HTMLTrees", in: "Platform", ["CGumbo"]),
     module("Compression", in: "Platform", ["CZlib"]),
+    module("XMLDocuments", in: "Platform", ["CExpat"]),
+    module("PublicSuffixes", in: "Platform", ["CPSL"]),
     module("Egress", in: "Platform"),
     // The I/O half.
     module("Runtime", in: "Platform", ["CLinux"]),
@@ -99,6 +105,7 @@ let protocols: [Target] = [
     module("SMTP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
     module("POP3", in: "Protocols", ["Wire", "SASL"]),
     module("IMAP", in: "Protocols", ["Wire", "MailTypes", "SASL"]),
+    module("Autoconfig", in: "Protocols", ["Wire", "MailTypes", "XMLDocuments"]),
 ]
 
 // MARK: Metrics: what every part may count with, and how that is written.
@@ -171,6 +178,14 @@ let mail: [Target] = [
         ["Runtime", "Sockets", "WebClient", "Crypto", "Wire", "MailTypes", "Metrics", "Storage", "Accounts", logging]
     ),
     module(
+        "Discovery",
+        in: "Mail",
+        [
+            "Runtime", "Sockets", "Transport", "Resolver", "WebClient", "PublicSuffixes", "Wire", "MailTypes", "HTTP",
+            "Autoconfig", "Storage",
+        ]
+    ),
+    module(
         "MailServers",
         in: "Mail",
         [
@@ -190,7 +205,7 @@ let product: [Target] = [
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
             "HTTP", "HTTPServer", "Egress", "Resolver", "Metrics", "Storage", "Intake", "Accounts", "Backends",
-            "Delivery", "Sync", "Webhooks", logging,
+            "Delivery", "Sync", "Discovery", "Webhooks", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -201,7 +216,7 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Backends", "Sync", "Delivery", "Webhooks", "MailServers", "API", "Configuration",
+            "Accounts", "Backends", "Sync", "Delivery", "Discovery", "Webhooks", "MailServers", "API", "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -248,6 +263,8 @@ let suites: [Target] = [
     tests("Charsets", in: "Platform"),
     tests("HTMLTrees", in: "Platform"),
     tests("Compression", in: "Platform"),
+    tests("XMLDocuments", in: "Platform"),
+    tests("PublicSuffixes", in: "Platform"),
     tests("Egress", in: "Platform"),
     tests("Runtime", in: "Platform"),
     tests("Sockets", in: "Platform", ["Runtime"]),
@@ -278,6 +295,7 @@ let suites: [Target] = [
         ["Wire", "MailTypes", "SASL", "MachineSupport", .product(name: "Yams", package: "Yams")],
         exclude: ["Disagreements.md", "ClientTranscripts"]
     ),
+    tests("Autoconfig", in: "Protocols", ["Wire", "MailTypes"]),
     tests(
         "POP3",
         in: "Protocols",
@@ -340,6 +358,13 @@ let suites: [Target] = [
         in: "Mail",
         ["Runtime", "Sockets", "Crypto", "Wire", "JSON", "MailTypes", "Metrics", "Storage", "Accounts", logging]
     ),
+    tests(
+        "Discovery",
+        in: "Mail",
+        [
+            "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "WebClient", "Wire", "MailTypes", "Storage",
+        ]
+    ),
     tests("Metrics", in: ".", ["Wire"]),
     tests("Configuration", in: ".", ["Wire"]),
     tests("Command", in: ".", ["Runtime", "Files", "Metrics", "Wire", "JSON", "Configuration", logging]),
@@ -350,7 +375,7 @@ let suites: [Target] = [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
             "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", "Crypto", "Backends",
             "Egress",
-            "Resolver", "Sync", "TLS", logging,
+            "Resolver", "Sync", "TLS", "Discovery", "WebClient", logging,
             .product(name: "Yams", package: "Yams"),
         ]
     ),
@@ -366,7 +391,7 @@ let fuzzers: [Target] =
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
         ("POP3Answers", ["POP3", "SASL"]), ("POP3Command", ["POP3"]),
         ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
-        ("IPAddress", ["Egress"]),
+        ("IPAddress", ["Egress"]), ("AutoconfigFile", ["Autoconfig"]),
     ].map { name, modules in
         .executableTarget(
             name: "Fuzz\(name)",

@@ -6,7 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + delivery + resolver
+        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + discovery + delivery
+        + resolver
         + egress
         + log
         + threads
@@ -233,6 +234,16 @@ extension ConfigurationKey {
             0...86_400,
             "The longest an answer is kept, whatever its TTL"
         ),
+    ]
+
+    private static let discovery: [Self] = [
+        text(
+            "discovery.database",
+            \.discovery.database,
+            "A database of autoconfig files, a domain is appended; empty: none",
+            expected: "a URL like https://autoconfig.example.net/v1.1/, or nothing",
+            accepts: { $0.isEmpty || ($0.hasPrefix("https://") && $0.hasSuffix("/")) }
+        )
     ]
 
     private static let egress: [Self] = [

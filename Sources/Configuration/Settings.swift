@@ -31,6 +31,7 @@ package struct Settings: Sendable {
     package var webhooks = Webhooks()
     package var delivery = Delivery()
     package var remote = Remote()
+    package var discovery = Discovery()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -176,6 +177,12 @@ package struct Settings: Sendable {
         package var staleSeconds = 3600
 
         package init() {}
+    }
+
+    /// Finding servers by an address.
+    package struct Discovery: Sendable, Equatable {
+        /// The URL of a database of autoconfig files, to which a domain is appended; empty: none is asked.
+        package var database = ""
     }
 
     package struct Log: Sendable, Equatable {

@@ -93,6 +93,8 @@ import Testing
             "CAres": ["Resolver"],
             "CCurl": ["WebClient"],
             "CZlib": ["Compression"],
+            "CExpat": ["XMLDocuments"],
+            "CPSL": ["PublicSuffixes"],
             // Ours, not libraries.
             "CLinux": ["Runtime", "Sockets", "TLS", "Storage"],
             "CEmbeddedFiles": ["EmbeddedFiles"],

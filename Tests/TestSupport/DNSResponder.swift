@@ -10,11 +10,18 @@ package final class DNSResponder: @unchecked Sendable {
         package let name: String
         /// 1 is A, 28 is AAAA (RFC 1035 §3.2.2, RFC 3596 §2.1).
         package let type: UInt16
+
+        package init(name: String, type: UInt16) {
+            self.name = name
+            self.type = type
+        }
     }
 
     package enum Answer: Sendable {
         /// The addresses among these, as texts, that the question is for.
         case addresses([String], ttl: UInt32 = 0)
+        /// Records of the question's type, each the octets of its data (RFC 1035 §3.2.1).
+        case records([[UInt8]])
         /// The response code alone: 2 is SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
         case code(UInt8)
         case silence
@@ -111,7 +118,24 @@ package final class DNSResponder: @unchecked Sendable {
             let found = texts.compactMap { Self.octets($0, type: question.type) }
             return Self.header(message, code: 0, answers: UInt8(found.count)) + asked
                 + found.flatMap { Self.record($0, type: question.type, ttl: ttl) }
+        case .records(let found):
+            return Self.header(message, code: 0, answers: UInt8(found.count)) + asked
+                + found.flatMap { Self.record($0, type: question.type, ttl: 60) }
         }
+    }
+
+    /// The data of a service record (RFC 2782); a target of `.` is none.
+    package static func srv(_ priority: UInt16, _ weight: UInt16, _ port: UInt16, _ target: String) -> [UInt8] {
+        [priority, weight, port].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } + name(target)
+    }
+
+    /// The data of a mail exchanger (RFC 1035 §3.3.9).
+    package static func mx(_ preference: UInt16, _ host: String) -> [UInt8] {
+        [UInt8(preference >> 8), UInt8(preference & 0xFF)] + name(host)
+    }
+
+    private static func name(_ text: String) -> [UInt8] {
+        text.split(separator: ".").flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) } + [0]
     }
 
     private static func header(_ message: [UInt8], code: UInt8, answers: UInt8) -> [UInt8] {

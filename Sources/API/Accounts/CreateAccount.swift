@@ -13,6 +13,8 @@ enum CreateAccount {
         var account: NewAccount
         var password: Secret?
         var servers: [RemoteServerBody] = []
+        /// Nobody says where the servers are: they are looked for, and this is for them.
+        var passwordForDiscovered: Secret?
     }
 
     static let operation = Operation("createAccount", .post, "/v1/accounts", scope: .admin) { call in
@@ -25,7 +27,8 @@ enum CreateAccount {
         }
         let credentials = call.api.credentials
         let id = body.account.id
-        let servers = body.servers.compactMap { $0.sealed(credentials, of: id, old: nil as RemoteServer?) }
+        let described = try await call.api.discovered(for: body.account, body.passwordForDiscovered) ?? body.servers
+        let servers = described.compactMap { $0.sealed(credentials, of: id, old: nil as RemoteServer?) }
         if isDryRun { return try await CheckAccount.respond(call, servers, of: id) }
         var new = body.account
         new.verifier = try await call.api.verifier(of: body.password)
@@ -48,17 +51,22 @@ enum CreateAccount {
         guard let kind else { return nil }
         var password: Secret?
         var servers: [RemoteServerBody] = []
+        var passwordForDiscovered: Secret?
+        let isDiscovering = kind != .local && reader.take("discover").flatMap { $0.bool() } == true
         switch kind {
         case .local: password = reader.take("password").flatMap { Passwords.read($0) }
+        case .imap where isDiscovering, .pop3 where isDiscovering:
+            passwordForDiscovered = reader.require("password").flatMap { RemoteServerBody.password($0) }
         case .imap: servers = [server(.imap, reader.require("imap"))].compactMap(\.self)
         case .pop3: servers = [server(.pop3, reader.require("pop3"))].compactMap(\.self)
         }
-        if kind != .local, let smtp = server(.smtp, reader.take("smtp")) { servers.append(smtp) }
+        if kind != .local, !isDiscovering, let smtp = server(.smtp, reader.take("smtp")) { servers.append(smtp) }
         guard let address else { return nil }
         return Body(
             account: NewAccount(kind: kind, address: address, alias: alias, displayName: name),
             password: password,
-            servers: servers
+            servers: servers,
+            passwordForDiscovered: passwordForDiscovered
         )
     }
 

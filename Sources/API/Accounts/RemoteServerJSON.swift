@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Accounts
+import Discovery
 import Egress
 import JSON
 import MailTypes
@@ -39,7 +40,7 @@ struct RemoteServerBody: Sendable {
         let security = tls.flatMap(Self.security) ?? (tls == nil ? .implicit : nil)
         let port = reader.take("port").map { $0.integer(in: 1...65_535).flatMap(UInt16.init(exactly:)) }
         let username = reader.require("username")?.line(minimum: 1, maximum: 320)
-        let password = reader.take("password").flatMap { $0.line(minimum: 1, maximum: 1000) }
+        let password = reader.take("password").flatMap(Self.password)
         let pin = reader.take("certificateSHA256").flatMap { $0.isNull ? nil : Self.pin($0) }
         let deleteAfterDays = service == .pop3 ? Self.deleteAfterDays(&reader) : .some(nil)
         let onUnknown = service == .smtp ? reader.take("onUnknown").flatMap(Self.unknownOutcome) : nil
@@ -51,11 +52,25 @@ struct RemoteServerBody: Sendable {
         self.port = (port ?? nil) ?? Self.usualPort(service, security)
         self.security = security
         self.username = username
-        self.password = password.map { Secret(Array($0.utf8)) }
+        self.password = password
         self.pin = pin
         self.deleteAfterDays = deleteAfterDays
         self.onUnknown = onUnknown ?? .retry
         self.filesSent = filesSent
+    }
+
+    /// A server that was found, to which nothing was said by the caller but the password.
+    init(_ server: DiscoveredServer, password: Secret) {
+        service = server.service
+        host = server.host
+        port = server.port
+        security = server.security
+        username = server.username
+        self.password = password
+        pin = nil
+        deleteAfterDays = nil
+        onUnknown = .retry
+        filesSent = nil
     }
 
     /// What is kept; nil where a password is needed and none is known.
@@ -93,6 +108,10 @@ struct RemoteServerBody: Sendable {
         case (.smtp, .implicit): 465
         case (.smtp, _): 587
         }
+    }
+
+    static func password(_ field: JSONField) -> Secret? {
+        field.line(minimum: 1, maximum: 1000).map { Secret(Array($0.utf8)) }
     }
 
     private static func host(_ field: JSONField) -> String? {

@@ -2,6 +2,7 @@
 
 package import Accounts
 package import Delivery
+package import Discovery
 import HTTP
 package import HTTPServer
 package import Intake
@@ -25,6 +26,7 @@ package final class API: HTTPApplication {
     let webhooks: WebhookDispatcher
     let mailboxes: RemoteMailboxes
     let credentials: RemoteCredentials
+    let discovery: DiscoveryAgent
     let idempotentRequests = IdempotentRequests()
     let eventWaiters: EventWaiters
     /// Tells ``eventWaiters`` of commits as long as the API is there.
@@ -48,6 +50,7 @@ package final class API: HTTPApplication {
     ///   - webhooks: what sends events to their receivers.
     ///   - mailboxes: what reaches the servers of remote accounts.
     ///   - credentials: what seals those of remote accounts.
+    ///   - discovery: what finds servers by addresses.
     ///   - workers: threads for what takes long, such as deriving keys from passwords.
     ///   - metrics: what `/metrics` shows; the API counts there too.
     package init(
@@ -59,6 +62,7 @@ package final class API: HTTPApplication {
         webhooks: WebhookDispatcher,
         mailboxes: RemoteMailboxes,
         credentials: RemoteCredentials,
+        discovery: DiscoveryAgent,
         metrics: MetricsRegistry,
         workers: BlockingPool,
         configuration: APIConfiguration = APIConfiguration(),
@@ -73,6 +77,7 @@ package final class API: HTTPApplication {
         self.webhooks = webhooks
         self.mailboxes = mailboxes
         self.credentials = credentials
+        self.discovery = discovery
         self.metrics = metrics
         tokenThrottle = TokenThrottle(clock: clock)
         authenticationAttempts = metrics.counters(

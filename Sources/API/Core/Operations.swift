@@ -5,7 +5,7 @@ extension API {
     static let operations: [Operation] = [
         GetHealth.operation, GetReadiness.operation, GetMetrics.operation, GetOpenAPI.operation,
         ListAccounts.operation, CreateAccount.operation, GetAccount.operation, UpdateAccount.operation,
-        DeleteAccount.operation,
+        DeleteAccount.operation, DiscoverServers.operation,
         ListTokens.operation, CreateToken.operation, GetToken.operation, RevokeToken.operation,
         ListWebhooks.operation, CreateWebhook.operation, GetWebhook.operation, UpdateWebhook.operation,
         DeleteWebhook.operation, TestWebhook.operation, ListWebhookDeliveries.operation, ReplayWebhook.operation,

@@ -4,6 +4,7 @@ internal import API
 internal import Accounts
 internal import Configuration
 internal import Delivery
+internal import Discovery
 internal import HTTPServer
 internal import Logging
 internal import Runtime
@@ -49,6 +50,12 @@ final class HTTPDoor: Sendable {
             webhooks: webhooks,
             mailboxes: mailboxes,
             credentials: RemoteCredentials(box),
+            discovery: DiscoveryAgent(
+                names: foundation.outgoing.names,
+                web: foundation.outgoing.web,
+                configuration: settings.discoveryConfiguration,
+                clock: foundation.clock
+            ),
             metrics: foundation.metrics,
             workers: foundation.workers,
             configuration: settings.apiConfiguration(isDraining: { draining.isSet }, doors: foundation.doors),

@@ -5,6 +5,7 @@ internal import Accounts
 internal import Backends
 internal import Configuration
 internal import Delivery
+internal import Discovery
 internal import Egress
 internal import Files
 internal import HTTP
@@ -147,6 +148,12 @@ extension Settings {
         limits.connectionsPerHost = remote.connectionsPerHost
         limits.dials = remote.dials
         return limits
+    }
+
+    var discoveryConfiguration: DiscoveryConfiguration {
+        var configuration = DiscoveryConfiguration()
+        configuration.database = discovery.database
+        return configuration
     }
 
     var webhookLimits: WebhookLimits {

@@ -12,11 +12,13 @@ internal import Sockets
 final class LoopResolver: @unchecked Sendable {
     // Sound: used on its loop's thread only.
     private let configuration: ResolverConfiguration
-    private unowned let loop: EventLoop
+    unowned let loop: EventLoop
     private var channel: ares_channel?
     private var watches: [ares_socket_t: DescriptorWatch] = [:]
     private var timer: LoopTimer?
     private var questions: [String: Question] = [:]
+    /// Questions on their way that are not for addresses.
+    var recordQuestions = 0
     private var cache: AnswerCache
     private var isStopped = false
     /// The system's servers as the channel has them, and when that was last compared.
@@ -110,7 +112,7 @@ final class LoopResolver: @unchecked Sendable {
 
     private static let isLibraryReady = ares_library_init(ARES_LIB_INIT_ALL) == 0
 
-    private func openChannel() -> ares_channel? {
+    func openChannel() -> ares_channel? {
         closeOutdatedChannel()
         if let channel { return channel }
         guard Self.isLibraryReady, !isStopped else { return nil }
@@ -152,7 +154,7 @@ final class LoopResolver: @unchecked Sendable {
     ///
     /// Only between questions: those on their way would be lost with the channel.
     private func closeOutdatedChannel() {
-        guard configuration.servers.isEmpty, questions.isEmpty, let current = channel,
+        guard configuration.servers.isEmpty, questions.isEmpty, recordQuestions == 0, let current = channel,
             loop.now &- systemCheck >= UInt64(configuration.systemCheckMilliseconds) &* 1_000_000
         else { return }
         systemCheck = loop.now
@@ -181,11 +183,13 @@ final class LoopResolver: @unchecked Sendable {
         armTimer()
     }
 
-    private func armTimer() {
+    func armTimer() {
         timer?.cancel()
         timer = nil
         var time = timeval()
-        guard let channel, !questions.isEmpty, ares_timeout(channel, nil, &time) != nil else { return }
+        guard let channel, !questions.isEmpty || recordQuestions > 0, ares_timeout(channel, nil, &time) != nil else {
+            return
+        }
         let milliseconds = time.tv_sec * 1000 + (time.tv_usec + 999) / 1000
         timer = loop.schedule(afterMilliseconds: milliseconds) { [unowned self] in
             timer = nil
@@ -222,7 +226,7 @@ private typealias Waiter = LoopPromise<Result<[IPAddress], ResolverError>>
 
 extension ResolverError {
     /// Nil for ARES_SUCCESS.
-    fileprivate init?(status: Int32) {
+    init?(status: Int32) {
         switch status {
         case 0: return nil
         case ARES_ENOTFOUND: self = .notFound

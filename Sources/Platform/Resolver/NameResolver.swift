@@ -21,10 +21,29 @@ package final class NameResolver: Sendable {
     ///
     /// For a task of one of the loops; ends with `.timeout` after so many milliseconds. A literal address is not a name.
     package func addresses(of name: String, milliseconds: Int) async throws(ResolverError) -> [IPAddress] {
+        try await current.addresses(of: name, milliseconds: milliseconds)
+    }
+
+    /// Where a service is, `_imaps._tcp.example.com`: lowest priority first, then heaviest first (RFC 2782); empty where that
+    /// is not said.
+    ///
+    /// For a task of one of the loops; asked anew each time.
+    package func services(of name: String, milliseconds: Int) async throws(ResolverError) -> [ServiceRecord] {
+        try await current.services(of: name, milliseconds: milliseconds)
+    }
+
+    /// The hosts that take a domain's mail, most preferred first; empty where that is not said.
+    ///
+    /// For a task of one of the loops; asked anew each time.
+    package func exchangers(of domain: String, milliseconds: Int) async throws(ResolverError) -> [MailExchanger] {
+        try await current.exchangers(of: domain, milliseconds: milliseconds)
+    }
+
+    private var current: LoopResolver {
         guard let loop = EventLoop.current, loop.index < loops.count, loops[loop.index] === loop else {
             preconditionFailure("names are looked up on a loop")
         }
-        return try await resolvers[loop.index].addresses(of: name, milliseconds: milliseconds)
+        return resolvers[loop.index]
     }
 
     /// Whether this is the name of a host, which could be looked up.

@@ -3,6 +3,7 @@
 import Accounts
 import Backends
 import Delivery
+import Discovery
 import Egress
 import Foundation
 import HTTPServer
@@ -17,8 +18,10 @@ import Sockets
 import Storage
 import Sync
 import TLS
+import TestSupport
 import Testing
 import Transport
+import WebClient
 import Webhooks
 import Wire
 
@@ -37,6 +40,9 @@ final class TestServer: Sendable {
     let receiver = TestReceiver()
     /// A token that may do everything.
     let admin: String
+    /// What the name server says, by question; that a name does not exist where nothing is here.
+    let records = Lock<[DNSResponder.Question: DNSResponder.Answer]>([:])
+    private let responder: DNSResponder
     private let directory: URL
     private let loops: EventLoopGroup
     private let listener: Listener
@@ -80,7 +86,11 @@ final class TestServer: Sendable {
         )
         try await webhooks.start()
         self.webhooks = webhooks
-        let names = NameResolver(ResolverConfiguration(), loops: loops.loops)
+        let records = records
+        responder = try DNSResponder { question, _ in records.withLock { $0[question] } ?? .code(3) }
+        var resolving = ResolverConfiguration()
+        resolving.servers = [responder.server]
+        let names = NameResolver(resolving, loops: loops.loops)
         let mailboxes = RemoteMailboxes(
             RemoteParts(
                 store: store,
@@ -111,6 +121,17 @@ final class TestServer: Sendable {
             webhooks: webhooks,
             mailboxes: mailboxes,
             credentials: RemoteCredentials(box),
+            discovery: DiscoveryAgent(
+                names: names,
+                web: WebClients(
+                    WebClientConfiguration(),
+                    policy: EgressPolicy(),
+                    resolver: names,
+                    loops: loops.loops
+                ),
+                configuration: DiscoveryConfiguration(),
+                clock: clock
+            ),
             metrics: metrics,
             workers: BlockingPool(name: "work", threads: 1),
             configuration: configuration,
@@ -142,6 +163,7 @@ final class TestServer: Sendable {
         await listener.stopAccepting()
         await webhooks.stop()
         await mailboxes.stop()
+        responder.stop()
         search.stop()
         store.close()
         try? FileManager.default.removeItem(at: directory)

@@ -195,4 +195,64 @@ private func outcome(_ resolver: NameResolver, _ name: String, milliseconds: Int
         }
         #expect(found.contains("127.0.0.1"))
     }
+
+    // MARK: Other records
+
+    @Test func recordsOfServicesAndOfMailAreFoundInTheirOrder() async throws {
+        let (services, exchangers) = try await withResolver { question, _ in
+            switch (question.name, question.type) {
+            case ("_imaps._tcp.a.example", 33):
+                .records([
+                    DNSResponder.srv(20, 1, 993, "c.example"), DNSResponder.srv(10, 1, 993, "b.example"),
+                    DNSResponder.srv(10, 9, 1993, "A.Example"), DNSResponder.srv(30, 0, 0, "."),
+                ])
+            case ("a.example", 15): .records([DNSResponder.mx(20, "two.example"), DNSResponder.mx(5, "one.example")])
+            default: .code(3)
+            }
+        } _: { resolver, _, _ in
+            (
+                try await resolver.services(of: "_imaps._tcp.a.example", milliseconds: 20_000),
+                try await resolver.exchangers(of: "a.example", milliseconds: 20_000)
+            )
+        }
+        #expect(services.map(\.target) == ["a.example", "b.example", "c.example", nil])
+        #expect(services.map(\.port) == [1993, 993, 993, 0])
+        #expect(exchangers.map(\.host) == ["one.example", "two.example"])
+    }
+
+    @Test func recordsThatAreNotThereAreNone() async throws {
+        let found = try await withResolver { question, _ in
+            question.name == "empty.example" ? .records([]) : .code(3)
+        } _: { resolver, _, _ in
+            [
+                try await resolver.services(of: "_imaps._tcp.none.example", milliseconds: 20_000).count,
+                try await resolver.exchangers(of: "empty.example", milliseconds: 20_000).count,
+            ]
+        }
+        #expect(found == [0, 0])
+    }
+
+    @Test(arguments: [[0xC0, 0xC0], [], [0, 1, 0, 1, 0, 1, 63], [UInt8](repeating: 0xFF, count: 200)] as [[UInt8]])
+    func brokenRecordsAreAnErrorOrNothing(_ data: [UInt8]) async throws {
+        let count = try await withResolver { _, _ in
+            .records([data])
+        } _: { resolver, _, _ in
+            (try? await resolver.services(of: "_imaps._tcp.a.example", milliseconds: 20_000))?.count ?? 0
+        }
+        #expect(count == 0)
+    }
+
+    @Test func recordsAreWaitedForOnlySoLong() async throws {
+        let error = try await withResolver { _, _ in
+            .silence
+        } _: { resolver, _, _ -> ResolverError? in
+            do throws(ResolverError) {
+                _ = try await resolver.exchangers(of: "a.example", milliseconds: 1)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(error == .timeout)
+    }
 }
