@@ -157,6 +157,14 @@ let mail: [Target] = [
     module("Accounts", in: "Mail", ["Runtime", "Files", "Crypto", "Wire", "MailTypes", "SASL", "Storage", logging]),
     module("Backends", in: "Mail", ["Runtime", "Sockets"]),
     module(
+        "OAuth",
+        in: "Mail",
+        [
+            "Runtime", "Sockets", "WebClient", "Crypto", "Metrics", "Wire", "JSON", "MailTypes", "HTTP", "Storage",
+            "Accounts", logging,
+        ]
+    ),
+    module(
         "Sync",
         in: "Mail",
         [
@@ -205,7 +213,7 @@ let product: [Target] = [
         [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Crypto", "Wire", "JSON", "MailTypes", "MIME",
             "HTTP", "HTTPServer", "Egress", "Resolver", "Metrics", "Storage", "Intake", "Accounts", "Backends",
-            "Delivery", "Sync", "Discovery", "Webhooks", logging,
+            "Delivery", "Sync", "Discovery", "OAuth", "Webhooks", logging,
         ]
     ),
     // What an operator can set; and the command as a library, so that tests can import it.
@@ -215,8 +223,9 @@ let product: [Target] = [
         in: ".",
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
-            "JSON", "MailTypes", "MIME", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Backends", "Sync", "Delivery", "Discovery", "Webhooks", "MailServers", "API", "Configuration",
+            "JSON", "MailTypes", "MIME", "SASL", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
+            "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth", "Webhooks", "MailServers", "API",
+            "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -359,6 +368,14 @@ let suites: [Target] = [
         ["Runtime", "Sockets", "Crypto", "Wire", "JSON", "MailTypes", "Metrics", "Storage", "Accounts", logging]
     ),
     tests(
+        "OAuth",
+        in: "Mail",
+        [
+            "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "WebClient", "Crypto", "Metrics", "Wire",
+            "JSON", "MailTypes", "Storage", "Accounts", logging,
+        ]
+    ),
+    tests(
         "Discovery",
         in: "Mail",
         [
@@ -375,7 +392,7 @@ let suites: [Target] = [
             "EmbeddedFiles", "Runtime", "Files", "Sockets", "Transport", "Wire", "JSON", "MailTypes", "MIME", "HTTP",
             "HTTPServer", "Metrics", "Storage", "Intake", "Accounts", "Delivery", "Webhooks", "Crypto", "Backends",
             "Egress",
-            "Resolver", "Sync", "TLS", "Discovery", "WebClient", logging,
+            "Resolver", "Sync", "TLS", "Discovery", "OAuth", "WebClient", logging,
             .product(name: "Yams", package: "Yams"),
         ]
     ),

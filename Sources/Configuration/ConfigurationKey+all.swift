@@ -6,7 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + discovery + delivery
+        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + discovery + oauth
+        + delivery
         + resolver
         + egress
         + log
@@ -245,6 +246,85 @@ extension ConfigurationKey {
             accepts: { $0.isEmpty || ($0.hasPrefix("https://") && $0.hasSuffix("/")) }
         )
     ]
+
+    private static let oauth: [Self] =
+        [
+            text(
+                "oauth.publicUrl",
+                \.oauth.publicUrl,
+                "The URL under which browsers reach us, for those who connect their mailbox; empty: they do not",
+                expected: "a URL like https://mail.example.com, or nothing",
+                accepts: { $0.isEmpty || isOrigin($0) }
+            ),
+            list(
+                "oauth.returnUrls",
+                \.oauth.returnUrls,
+                "Where their browsers may be sent afterwards",
+                of: "URLs without a fragment",
+                accepts: { isWebURL($0, schemes: ["https://", "http://"]) }
+            ),
+            text("oauthGoogle.clientId", \.oauthGoogle.clientId, "Our id at Google; empty: not used"),
+            secretText("oauthGoogle.clientSecret", \.oauthGoogle.clientSecret, "Our secret there"),
+            text("oauthMicrosoft.clientId", \.oauthMicrosoft.clientId, "Our id at Microsoft; empty: not used"),
+            secretText("oauthMicrosoft.clientSecret", \.oauthMicrosoft.clientSecret, "Our secret there"),
+            text(
+                "oauthMicrosoft.tenant",
+                \.oauthMicrosoft.tenant,
+                "A directory, common, organizations or consumers",
+                expected: "an id or a domain",
+                accepts: {
+                    !$0.isEmpty
+                        && $0.utf8.allSatisfy { ASCII.isAlphanumeric($0) || $0 == ASCII.hyphen || $0 == ASCII.dot }
+                }
+            ),
+        ] + oauthGeneric
+
+    private static let oauthGeneric: [Self] = [
+        text("oauthGeneric.clientId", \.oauthGeneric.clientId, "Our id at another provider; empty: there is none"),
+        secretText("oauthGeneric.clientSecret", \.oauthGeneric.clientSecret, "Our secret there"),
+        text("oauthGeneric.displayName", \.oauthGeneric.displayName, "What people know it by"),
+        text(
+            "oauthGeneric.authorizeUrl",
+            \.oauthGeneric.authorizeUrl,
+            "Its authorization endpoint",
+            expected: "an https URL",
+            accepts: { $0.isEmpty || isWebURL($0, schemes: ["https://"]) }
+        ),
+        text(
+            "oauthGeneric.tokenUrl",
+            \.oauthGeneric.tokenUrl,
+            "Its token endpoint",
+            expected: "an https URL",
+            accepts: { $0.isEmpty || isWebURL($0, schemes: ["https://"]) }
+        ),
+        list("oauthGeneric.scopes", \.oauthGeneric.scopes, "What is asked for there", of: "scopes") { !$0.isEmpty },
+        text(
+            "oauthGeneric.usernameClaim",
+            \.oauthGeneric.usernameClaim,
+            "The claim of the ID token that is the user's name; empty: the account's address is"
+        ),
+        choice(
+            "oauthGeneric.clientAuthentication",
+            \.oauthGeneric.clientAuthentication,
+            "How the secret is shown there"
+        ),
+    ]
+
+    private static func secretText(
+        _ name: String,
+        _ path: any WritableKeyPath<Settings, Secret?> & Sendable,
+        _ summary: String
+    ) -> Self {
+        secret(name, path, summary, expected: "a text") { octets in
+            !octets.isEmpty && octets.allSatisfy { (0x21...0x7E).contains($0) }
+        }
+    }
+
+    /// An absolute URL of printable ASCII without a fragment.
+    private static func isWebURL(_ text: String, schemes: [String]) -> Bool {
+        schemes.contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
+    }
 
     private static let egress: [Self] = [
         list(

@@ -32,6 +32,10 @@ package struct Settings: Sendable {
     package var delivery = Delivery()
     package var remote = Remote()
     package var discovery = Discovery()
+    package var oauth = OAuth()
+    package var oauthGoogle = OAuthGoogle()
+    package var oauthMicrosoft = OAuthMicrosoft()
+    package var oauthGeneric = OAuthGeneric()
     package var log = Log()
     package var threads = Threads()
     package var passwords = Passwords()
@@ -183,6 +187,42 @@ package struct Settings: Sendable {
     package struct Discovery: Sendable, Equatable {
         /// The URL of a database of autoconfig files, to which a domain is appended; empty: none is asked.
         package var database = ""
+    }
+
+    /// Authorization of remote accounts by their owners (RFC 6749).
+    package struct OAuth: Sendable, Equatable {
+        /// The URL under which browsers reach us, without a slash at its end; empty: they do not.
+        package var publicUrl = ""
+        /// Where a browser may be sent after it, compared exactly.
+        package var returnUrls: [String] = []
+    }
+
+    package struct OAuthGoogle: Sendable {
+        /// Empty: not used.
+        package var clientId = ""
+        package var clientSecret: Secret?
+    }
+
+    package struct OAuthMicrosoft: Sendable {
+        package var clientId = ""
+        package var clientSecret: Secret?
+        /// A directory, `common`, `organizations` or `consumers`.
+        package var tenant = "common"
+    }
+
+    /// Any other provider.
+    package struct OAuthGeneric: Sendable {
+        package enum ClientAuthentication: String, CaseIterable, Sendable { case post, basic }
+
+        package var clientId = ""
+        package var clientSecret: Secret?
+        package var displayName = "Your provider"
+        package var authorizeUrl = ""
+        package var tokenUrl = ""
+        package var scopes: [String] = []
+        /// The claim of the ID token that is the user's name; empty: the account's address is.
+        package var usernameClaim = ""
+        package var clientAuthentication = ClientAuthentication.post
     }
 
     package struct Log: Sendable, Equatable {

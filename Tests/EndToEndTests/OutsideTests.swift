@@ -253,4 +253,17 @@ import Testing
         #expect(try server.stop() == 0)
         #expect(try Project.verb("verify", data: "\(try root)/data").status == 0)
     }
+
+    @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
+    func aMailboxIsConnectedByItsOwnersConsent() throws {
+        let provider = try #require(try PeerProcess.freePorts(1).first)
+        let dovecot = try DovecotIMAP(introspection: provider)
+        defer { dovecot.stop() }
+        let certificate = dovecot.folder.appendingPathComponent("cert.pem").path
+        let outcome = try python(
+            "connecting.py",
+            [Project.postern, "\(try root)/connecting", "\(provider)", "\(dovecot.imaps)", certificate]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+    }
 }

@@ -89,7 +89,9 @@ package struct DovecotIMAP: Sendable {
     package var folder: URL { process.folder }
     private let process: PeerProcess
 
-    package init() throws {
+    /// - Parameter introspection: the port on 127.0.0.1 of an OAuth 2.0 provider that says at `/introspect` whose a token is (RFC
+    ///   7662): then users log in with tokens alone.
+    package init(introspection: UInt16? = nil) throws {
         let ports = try PeerProcess.freePorts(3)
         (imap, imaps, lmtp) = (ports[0], ports[1], ports[2])
         let mailboxes = ["Drafts", "Sent", "Trash", "Junk", "Archive"].map { name in
@@ -99,6 +101,7 @@ package struct DovecotIMAP: Sendable {
             "imap",
             lmtp: lmtp,
             waitFor: imap,
+            introspection: introspection,
             """
             mail_max_userip_connections = 200
             mailbox_list_index = yes
@@ -140,6 +143,7 @@ extension PeerProcess {
         _ protocols: String,
         lmtp: UInt16,
         waitFor port: UInt16,
+        introspection: UInt16? = nil,
         _ settings: String
     ) throws -> PeerProcess {
         let folder = try makeFolder()
@@ -150,6 +154,17 @@ extension PeerProcess {
         try write("cert.pem", TestAuthority.certificatePEM)
         try write("key.pem", TestAuthority.keyPEM)
         try write("users", Array((1...9).map { "u\($0):{PLAIN}pw\n" }.joined().utf8))
+        if let introspection {
+            let settings = """
+                introspection_url = http://127.0.0.1:\(introspection)/introspect
+                introspection_mode = post
+                username_attribute = username
+                active_attribute = active
+                active_value = true
+
+                """
+            try write("oauth2.conf", Array(settings.utf8))
+        }
         try FileManager.default.createDirectory(atPath: "\(path)/mail", withIntermediateDirectories: true)
         guard chown("\(path)/mail", 5000, 5000) == 0 else { throw POSIXError(.EPERM) }
         try write(
@@ -164,14 +179,20 @@ extension PeerProcess {
                 protocols = \(protocols) lmtp
                 hostname = mail.example.test
                 disable_plaintext_auth = yes
-                auth_mechanisms = plain login scram-sha-1 scram-sha-256
+                auth_mechanisms = \(introspection == nil ? "plain login scram-sha-1 scram-sha-256" : "oauthbearer xoauth2")
                 auth_username_format = %Ln
                 ssl = yes
                 ssl_cert = <\(path)/cert.pem
                 ssl_key = <\(path)/key.pem
+                auth_failure_delay = \(introspection == nil ? "2 secs" : "0")
+                service anvil {
+                  unix_listener anvil-auth-penalty {
+                    mode = \(introspection == nil ? "0600" : "0")
+                  }
+                }
                 passdb {
-                  driver = passwd-file
-                  args = \(path)/users
+                  driver = \(introspection == nil ? "passwd-file" : "oauth2")
+                  args = \(path)/\(introspection == nil ? "users" : "oauth2.conf")
                 }
                 userdb {
                   driver = static

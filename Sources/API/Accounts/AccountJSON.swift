@@ -14,12 +14,15 @@ struct ShownAccount: Sendable {
     let servers: [RemoteServer]
     let state: RemoteAccountState?
     let staleSince: Timestamp?
+    /// Of its tokens.
+    let provider: String?
 
     init(_ account: AccountRow, in view: some StoreView) throws {
         self.account = account
         servers = account.kind == .local ? [] : try view.remoteServers.list(of: account.key)
         state = account.kind == .local ? nil : try view.mirror.state(of: account.key)
         staleSince = account.kind == .local ? nil : try view.mirror.staleSince(of: account.key)
+        provider = account.kind == .local ? nil : try view.oauthGrants.get(account.key)?.provider
     }
 }
 
@@ -51,7 +54,7 @@ extension API {
             case .pop3: writer.key("pop3")
             case .smtp: writer.key("smtp")
             }
-            writer.remoteServer(server)
+            writer.remoteServer(server, provider: shown.provider)
         }
         let status = mailboxes[shown.account.key]?.status
         writer.key("connection")

@@ -28,13 +28,30 @@ enum CreateAccount {
         let credentials = call.api.credentials
         let id = body.account.id
         let described = try await call.api.discovered(for: body.account, body.passwordForDiscovered) ?? body.servers
-        let servers = described.compactMap { $0.sealed(credentials, of: id, old: nil as RemoteServer?) }
-        if isDryRun { return try await CheckAccount.respond(call, servers, of: id) }
+        let grant = try call.api.grant(of: described, for: id)
+        let servers = try described.map { server in
+            guard let sealed = server.sealed(credentials, of: id, old: nil, hasGrant: grant != nil) else {
+                throw server.missingSecret
+            }
+            return sealed
+        }
+        if isDryRun {
+            // Many a provider gives another refresh token for the one it is shown, which nobody would have then.
+            guard grant == nil else {
+                throw APIProblem.invalidParameter(
+                    "dryRun",
+                    "invalid",
+                    "a refresh token cannot be tried without its use"
+                )
+            }
+            return try await CheckAccount.respond(call, servers, of: id)
+        }
         var new = body.account
         new.verifier = try await call.api.verifier(of: body.password)
         let shown = try await call.store.write { [new] transaction in
             let account = try transaction.accounts.create(new)
             for server in servers { try transaction.remoteServers.put(server, of: account.key) }
+            if let grant { try transaction.oauthGrants.put(grant, of: account.key) }
             return try ShownAccount(account, in: transaction)
         }
         call.api.mailboxes.note(shown.account)
@@ -81,7 +98,7 @@ enum CreateAccount {
 
     private static func server(_ service: RemoteService, _ field: JSONField?) -> RemoteServerBody? {
         guard let field, let body = RemoteServerBody(field, service) else { return nil }
-        if body.password == nil {
+        if body.password == nil, body.authorisation == nil {
             field.errors.add(field.pointer + Array("/password".utf8), .missing, "is required")
         }
         return body

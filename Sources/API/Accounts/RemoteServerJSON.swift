@@ -18,6 +18,8 @@ struct RemoteServerBody: Sendable {
     let username: String
     /// Nil: the one that is known stays.
     let password: Secret?
+    /// Instead of one.
+    let authorisation: OAuthMember?
     let pin: [UInt8]?
     /// POP3: days after which what was fetched is deleted there; nil to keep it.
     let deleteAfterDays: Int?
@@ -41,6 +43,9 @@ struct RemoteServerBody: Sendable {
         let port = reader.take("port").map { $0.integer(in: 1...65_535).flatMap(UInt16.init(exactly:)) }
         let username = reader.require("username")?.line(minimum: 1, maximum: 320)
         let password = reader.take("password").flatMap(Self.password)
+        let oauth2 = reader.take("oauth2")
+        let authorisation = oauth2.flatMap(OAuthMember.init)
+        if password != nil { oauth2?.fail(.invalid, "cannot be there beside a password") }
         let pin = reader.take("certificateSHA256").flatMap { $0.isNull ? nil : Self.pin($0) }
         let deleteAfterDays = service == .pop3 ? Self.deleteAfterDays(&reader) : .some(nil)
         let onUnknown = service == .smtp ? reader.take("onUnknown").flatMap(Self.unknownOutcome) : nil
@@ -53,10 +58,27 @@ struct RemoteServerBody: Sendable {
         self.security = security
         self.username = username
         self.password = password
+        self.authorisation = authorisation
         self.pin = pin
         self.deleteAfterDays = deleteAfterDays
         self.onUnknown = onUnknown ?? .retry
         self.filesSent = filesSent
+    }
+
+    /// The member that lacks where ``sealed(_:of:old:hasGrant:)`` has nothing.
+    var missingSecret: APIProblem {
+        let member = authorisation == nil ? "password" : "oauth2/refreshToken"
+        return .invalidField("/\(service.rawValue)/\(member)", "missing", "is required")
+    }
+
+    /// A server of an account that somebody is about to authorise us for: without a secret.
+    init?(_ field: JSONField, _ service: RemoteService, authorisedAt provider: String) {
+        guard let body = RemoteServerBody(field, service) else { return nil }
+        guard body.password == nil, body.authorisation == nil else {
+            field.fail(.invalid, "must have neither a password nor oauth2: the provider gives what is needed")
+            return nil
+        }
+        self = body
     }
 
     /// A server that was found, to which nothing was said by the caller but the password.
@@ -67,29 +89,45 @@ struct RemoteServerBody: Sendable {
         security = server.security
         username = server.username
         self.password = password
+        authorisation = nil
         pin = nil
         deleteAfterDays = nil
         onUnknown = .retry
         filesSent = nil
     }
 
-    /// What is kept; nil where a password is needed and none is known.
-    func sealed(_ credentials: RemoteCredentials, of account: AccountID, old: RemoteServer?) -> RemoteServer? {
-        let secret = password.map { credentials.seal($0, for: service, of: account) }
-        // A password is never sent to another server than the one it was given for.
+    /// What is kept; nil where a password or a token is needed and none is known.
+    ///
+    /// - Parameter hasGrant: whether the request brings the account's token along.
+    func sealed(
+        _ credentials: RemoteCredentials,
+        of account: AccountID,
+        old: RemoteServer?,
+        hasGrant: Bool
+    ) -> RemoteServer? {
+        // No secret is ever sent to another server than the one it was given for.
         let isSame =
             old.map {
                 $0.host == host && $0.port == port && $0.username == username && $0.security == security
                     && $0.pin == pin
             } ?? false
-        guard let secret = secret ?? (isSame ? old?.secret : nil) else { return nil }
-        return RemoteServer(
+        if authorisation != nil { return hasGrant || (isSame && old?.credential == .oauth2) ? authorised : nil }
+        if let password { return server(.password, credentials.seal(password, for: service, of: account)) }
+        guard isSame, let old else { return nil }
+        return server(old.credential, old.secret)
+    }
+
+    /// Logs in with the account's token.
+    var authorised: RemoteServer { server(.oauth2, nil) }
+
+    private func server(_ credential: RemoteCredential, _ secret: [UInt8]?) -> RemoteServer {
+        RemoteServer(
             service: service,
             host: host,
             port: port,
             security: security,
             username: username,
-            credential: .password,
+            credential: credential,
             secret: secret,
             pin: pin,
             deleteAfterDays: deleteAfterDays,
@@ -176,7 +214,9 @@ struct RemoteServerBody: Sendable {
 
 extension JSONWriter {
     /// The server without its secret.
-    mutating func remoteServer(_ server: RemoteServer) {
+    ///
+    /// - Parameter provider: of the account's token.
+    mutating func remoteServer(_ server: RemoteServer, provider: String?) {
         beginObject()
         key("host")
         string(server.host)
@@ -186,6 +226,15 @@ extension JSONWriter {
         string(server.security.rawValue)
         key("username")
         string(server.username)
+        key("oauth2")
+        if server.credential == .oauth2, let provider {
+            beginObject()
+            key("provider")
+            string(provider)
+            endObject()
+        } else {
+            null()
+        }
         key("certificateSHA256")
         if let pin = server.pin { string(Hex.encode(pin.span)) } else { null() }
         if server.service == .pop3 {

@@ -22,20 +22,25 @@ enum UpdateAccount {
     static let operation = Operation("updateAccount", .patch, "/v1/accounts/{account}", scope: .admin) { call in
         try call.refuseParameters()
         let (reference, caller) = (call.account, call.caller)
-        let (old, known) = try await call.store.read { snapshot in
+        let (old, known, provider) = try await call.store.read { snapshot in
             let account = try reference.resolve(in: snapshot, for: caller)
-            return (account, try snapshot.remoteServers.list(of: account.key))
+            return (
+                account, try snapshot.remoteServers.list(of: account.key),
+                try snapshot.oauthGrants.get(account.key)?.provider
+            )
         }
         let kind = old.kind
         let body = try await call.decodeBody { (reader: inout JSONObjectReader) -> Body? in read(&reader, kind) }
         var change = body.change
         if let password = body.password { change.verifier = .some(try await call.api.verifier(of: password)) }
         let credentials = call.api.credentials
+        let grant = try call.api.grant(of: body.servers, for: old.id)
         let servers = try body.servers.map { server in
             let before = known.first { $0.service == server.service }
-            guard let sealed = server.sealed(credentials, of: old.id, old: before) else {
-                throw APIProblem.invalidField("/\(server.service.rawValue)/password", "missing", "is required")
-            }
+            let isOther = grant == nil && (server.authorisation.map { $0.provider != provider } ?? false)
+            guard !isOther,
+                let sealed = server.sealed(credentials, of: old.id, old: before, hasGrant: grant != nil)
+            else { throw server.missingSecret }
             return sealed
         }
         let wanted = change
@@ -57,6 +62,10 @@ enum UpdateAccount {
             }
             for server in servers { try transaction.remoteServers.put(server, of: key) }
             for service in body.removed { try transaction.remoteServers.remove(service, of: key) }
+            if let grant { try transaction.oauthGrants.put(grant, of: key) }
+            if try !transaction.remoteServers.list(of: key).contains(where: { $0.credential == .oauth2 }) {
+                try transaction.oauthGrants.remove(key)
+            }
             return try ShownAccount(try transaction.accounts.update(key, wanted), in: transaction)
         }
         call.api.mailboxes.note(shown.account)

@@ -9,6 +9,7 @@ package import Intake
 import JSON
 package import Logging
 package import Metrics
+package import OAuth
 package import Runtime
 package import Sockets
 package import Storage
@@ -26,7 +27,9 @@ package final class API: HTTPApplication {
     let webhooks: WebhookDispatcher
     let mailboxes: RemoteMailboxes
     let credentials: RemoteCredentials
+    let tokenKeeper: TokenKeeper
     let discovery: DiscoveryAgent
+    let authorizations: AuthorizationFlows<Connecting>
     let idempotentRequests = IdempotentRequests()
     let eventWaiters: EventWaiters
     /// Tells ``eventWaiters`` of commits as long as the API is there.
@@ -50,6 +53,7 @@ package final class API: HTTPApplication {
     ///   - webhooks: what sends events to their receivers.
     ///   - mailboxes: what reaches the servers of remote accounts.
     ///   - credentials: what seals those of remote accounts.
+    ///   - tokenKeeper: what has access tokens of remote accounts.
     ///   - discovery: what finds servers by addresses.
     ///   - workers: threads for what takes long, such as deriving keys from passwords.
     ///   - metrics: what `/metrics` shows; the API counts there too.
@@ -62,6 +66,7 @@ package final class API: HTTPApplication {
         webhooks: WebhookDispatcher,
         mailboxes: RemoteMailboxes,
         credentials: RemoteCredentials,
+        tokenKeeper: TokenKeeper,
         discovery: DiscoveryAgent,
         metrics: MetricsRegistry,
         workers: BlockingPool,
@@ -77,7 +82,9 @@ package final class API: HTTPApplication {
         self.webhooks = webhooks
         self.mailboxes = mailboxes
         self.credentials = credentials
+        self.tokenKeeper = tokenKeeper
         self.discovery = discovery
+        authorizations = AuthorizationFlows(clock: clock)
         self.metrics = metrics
         tokenThrottle = TokenThrottle(clock: clock)
         authenticationAttempts = metrics.counters(
@@ -201,6 +208,11 @@ package struct APIConfiguration: Sendable {
     package var readinessChecks: [ReadinessCheck] = []
     /// Addresses whose failures are not held against their neighbours: the machine itself.
     package var isTrusted: @Sendable (SocketAddress) -> Bool = { $0.isLoopback }
+
+    /// The URL under which browsers reach us, without a slash at its end; empty: they do not.
+    package var publicURL = ""
+    /// Where a browser may be sent that has connected a mailbox.
+    package var returnURLs: Set<String> = []
 
     /// Streams of events and requests that wait for one, of one token at a time.
     package var eventStreamsPerToken = 100

@@ -6,6 +6,7 @@ extension API {
         GetHealth.operation, GetReadiness.operation, GetMetrics.operation, GetOpenAPI.operation,
         ListAccounts.operation, CreateAccount.operation, GetAccount.operation, UpdateAccount.operation,
         DeleteAccount.operation, DiscoverServers.operation,
+        AuthorizeAccount.operation, ShowConnectPage.operation, BeginConnecting.operation, FinishConnecting.operation,
         ListTokens.operation, CreateToken.operation, GetToken.operation, RevokeToken.operation,
         ListWebhooks.operation, CreateWebhook.operation, GetWebhook.operation, UpdateWebhook.operation,
         DeleteWebhook.operation, TestWebhook.operation, ListWebhookDeliveries.operation, ReplayWebhook.operation,

@@ -7,6 +7,7 @@ internal import Delivery
 internal import Discovery
 internal import HTTPServer
 internal import Logging
+internal import OAuth
 internal import Runtime
 internal import Sockets
 internal import Sync
@@ -28,6 +29,7 @@ final class HTTPDoor: Sendable {
         _ foundation: Server.Foundation,
         webhooks: WebhookDispatcher,
         mailboxes: RemoteMailboxes,
+        _ tokens: TokenKeeper,
         _ box: SecretBox
     ) throws {
         self.foundation = foundation
@@ -50,6 +52,7 @@ final class HTTPDoor: Sendable {
             webhooks: webhooks,
             mailboxes: mailboxes,
             credentials: RemoteCredentials(box),
+            tokenKeeper: tokens,
             discovery: DiscoveryAgent(
                 names: foundation.outgoing.names,
                 web: foundation.outgoing.web,

@@ -3,6 +3,7 @@
 internal import Accounts
 internal import Backends
 internal import Configuration
+internal import OAuth
 internal import Runtime
 internal import Sockets
 internal import Storage
@@ -14,6 +15,7 @@ enum RemoteService {
     static func make(
         _ foundation: Server.Foundation,
         _ box: SecretBox,
+        _ tokens: TokenKeeper,
         submission: HostLedger
     ) throws -> RemoteMailboxes {
         let mailboxes = RemoteMailboxes(
@@ -21,6 +23,7 @@ enum RemoteService {
                 store: foundation.store,
                 intake: foundation.intake,
                 credentials: RemoteCredentials(box),
+                tokens: tokens,
                 dialer: foundation.outgoing.dialer,
                 ledger: HostLedger(foundation.settings.remoteHostLimits, clock: foundation.clock),
                 submissionLedger: submission,

@@ -182,11 +182,12 @@ final class Server: Sendable {
         let box = try await ServerSecrets.prepare(foundation)
         let webhooks = try WebhookService.make(foundation, box)
         let submission = HostLedger(settings.hostLimits, clock: foundation.clock)
-        let mailboxes = try RemoteService.make(foundation, box, submission: submission)
-        let courier = try CourierService.make(foundation, box, mailboxes, submission)
+        let tokens = TokenService.make(foundation, box)
+        let mailboxes = try RemoteService.make(foundation, box, tokens, submission: submission)
+        let courier = try CourierService.make(foundation, box, tokens, mailboxes, submission)
         var opened: [Listener] = []
         do {
-            let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, box)
+            let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, tokens, box)
             var smtp: SMTPDoor?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })

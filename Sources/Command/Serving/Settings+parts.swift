@@ -73,7 +73,17 @@ extension Settings {
     /// A page that made its own name point at 127.0.0.1 has another.
     private var allowedHosts: [String] {
         if http.allowedHosts.contains("*") { return [] }
-        return ["localhost", "127.0.0.1", "[::1]", ownName] + listenerHosts + http.allowedHosts
+        return ["localhost", "127.0.0.1", "[::1]", ownName] + listenerHosts + publicHost + http.allowedHosts
+    }
+
+    /// Where browsers come to connect mailboxes.
+    private var publicHost: [String] {
+        guard let start = oauth.publicUrl.firstRange(of: "://")?.upperBound else { return [] }
+        let authority = oauth.publicUrl[start...]
+        guard let colon = authority.lastIndex(of: ":"), authority[colon...].dropFirst().allSatisfy(\.isNumber) else {
+            return [String(authority)]
+        }
+        return [String(authority[..<colon])]
     }
 
     /// The addresses we listen on, as `Host` has them.
@@ -174,6 +184,8 @@ extension Settings {
         configuration.maximumMessageOctets = Int64(limits.messageOctets)
         configuration.passwordRounds = UInt32(passwords.rounds)
         configuration.isDraining = isDraining
+        configuration.publicURL = oauth.publicUrl
+        configuration.returnURLs = Set(oauth.returnUrls)
         configuration.eventStreamsPerToken = events.streamsPerToken
         configuration.eventKeepAliveMilliseconds = events.keepAliveSeconds * 1000
         configuration.metricsAccess =

@@ -181,11 +181,7 @@ final class AccountWork {
         var limits = Pool.Limits()
         limits.sessions = parts.limits.connectionsPerAccount
         limits.idleMilliseconds = parts.limits.idleMilliseconds
-        let client = SMTPClientRoute(
-            server: route.server,
-            clientName: parts.hostname,
-            credentials: route.credentials
-        )
+        let name = parts.hostname
         let (dialer, patience, pool) = (parts.dialer, parts.limits.patience, parts.store.blocking)
         return Pool(
             host: route.host,
@@ -194,7 +190,7 @@ final class AccountWork {
             on: loop,
             judge: DeliveryPolicy.trouble,
             make: { () async throws(SMTPSessionError) in
-                try await SMTPClientSession.open(client, dialer: dialer, patience: patience, pool: pool)
+                try await route.open(clientName: name, dialer: dialer, patience: patience, pool: pool)
             }
         )
     }

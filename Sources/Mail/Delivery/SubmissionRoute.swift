@@ -10,6 +10,8 @@ package import Wire
 package struct SubmissionRoute: Sendable {
     package var server: ServerEndpoint
     package var credentials: SASLClientCredentials?
+    /// Where one logs in with tokens: one that is good now, and another one than what was refused.
+    package var token: SubmissionToken?
     /// Whether a delivery whose end nobody answered is tried once more, or only reported.
     package var retriesUnknown: Bool
     /// Changes whenever something of the route does, secrets included: sessions of another one are not used any more.
@@ -31,16 +33,29 @@ package struct SubmissionRoute: Sendable {
     package var host: String { "\(server.host):\(server.port)" }
 }
 
+/// A name with an access token, another one than what was refused; in one sentence why there is none.
+package typealias SubmissionToken =
+    @Sendable (_ rejected: SASLClientCredentials?) async throws(SubmissionTokenError) -> SASLClientCredentials
+
+package struct SubmissionTokenError: Error {
+    package let reason: String
+
+    package init(_ reason: String) { self.reason = reason }
+}
+
 /// Finds an account's route; nil where it has none, by which its mail waits.
 package typealias SubmissionRoutes = @Sendable (AccountKey) async throws -> SubmissionRoute?
 
 extension SubmissionRoute {
     /// The route through a stored server.
     ///
-    /// - Parameter secret: what the server asks for, a password or an access token; nil where it asks for nothing.
-    ///
     /// Nil where name and secret cannot be used: there is one without the other, or an octet that cannot stand in it.
-    package init?(_ stored: RemoteServer, secret: Secret?) {
+    ///
+    /// - Parameters:
+    ///   - secret: the password; nil where it asks for none.
+    ///   - token: where it takes tokens.
+    ///   - grant: which grant those are of.
+    package init?(_ stored: RemoteServer, secret: Secret?, token: SubmissionToken? = nil, grant: Int64? = nil) {
         var credentials: SASLClientCredentials?
         switch (stored.credential, secret) {
         case (.none, _): break
@@ -50,13 +65,9 @@ extension SubmissionRoute {
                 proof: .password(secret)
             )
             guard credentials != nil else { return nil }
-        case (.oauth2, let token?):
-            credentials = SASLClientCredentials(
-                authenticationID: Array(stored.username.utf8),
-                proof: .bearerToken(token)
-            )
-            guard credentials != nil else { return nil }
-        case (.password, nil), (.oauth2, nil): return nil
+        case (.oauth2, _):
+            guard token != nil else { return nil }
+        case (.password, nil): return nil
         }
         let security: ServerEndpoint.Security =
             switch stored.security {
@@ -73,12 +84,13 @@ extension SubmissionRoute {
             ),
             credentials: credentials,
             retriesUnknown: stored.onUnknown == .retry,
-            version: Self.version(stored)
+            version: Self.version(stored, grant)
         )
+        if stored.credential == .oauth2 { self.token = token }
     }
 
     /// In memory only, and only compared.
-    private static func version(_ stored: RemoteServer) -> [UInt8] {
+    private static func version(_ stored: RemoteServer, _ grant: Int64?) -> [UInt8] {
         var version = ByteBuffer()
         for text in [stored.host, stored.security.rawValue, stored.username, stored.credential.rawValue] {
             version.append(utf8: text)
@@ -88,7 +100,8 @@ extension SubmissionRoute {
         version.append(utf8: stored.onUnknown.rawValue)
         version.append(stored.pin ?? [])
         version.append(ASCII.nul)
-        // A token is sealed anew with each renewal, a password only when it changes.
+        if let grant { version.append(decimal: grant) }
+        version.append(ASCII.nul)
         version.append(stored.secret ?? [])
         return version.array()
     }

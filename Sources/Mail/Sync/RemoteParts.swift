@@ -14,6 +14,8 @@ package struct RemoteParts: Sendable {
     package let store: Store
     package let intake: Intake
     package let credentials: RemoteCredentials
+    /// For accounts that log in with tokens.
+    package let tokens: any AccessTokens
     package let dialer: Dialer
     /// What servers bear of us.
     package let ledger: HostLedger
@@ -31,6 +33,7 @@ package struct RemoteParts: Sendable {
         store: Store,
         intake: Intake,
         credentials: RemoteCredentials,
+        tokens: any AccessTokens,
         dialer: Dialer,
         ledger: HostLedger,
         submissionLedger: HostLedger,
@@ -43,6 +46,7 @@ package struct RemoteParts: Sendable {
         self.store = store
         self.intake = intake
         self.credentials = credentials
+        self.tokens = tokens
         self.dialer = dialer
         self.ledger = ledger
         self.submissionLedger = submissionLedger

@@ -53,26 +53,47 @@ final class ServerConnector: Sendable {
         judge: (any Error) -> (failure: RemoteError, trouble: HostLedger.Trouble),
         dial: (Target) async throws -> Session
     ) async throws -> Session {
-        let (server, credentials) = try await login()
-        if let words = refused(server.secret) { throw RemoteError.authentication(words) }
+        let (server, mark) = try await server()
+        if let words = refused(mark) { throw RemoteError.authentication(words) }
+        let credentials = try await parts.login(server, of: account, id)
         let host = HostLedger.name(server.host, server.port)
         try await admit(host, milliseconds: milliseconds, wakeup, while: isWanted)
         do {
-            let session = try await dial(
-                Target(
-                    server: server,
-                    endpoint: ServerEndpoint(server),
-                    credentials: credentials,
-                    whenOver: { [ledger = parts.ledger] in ledger.closed(host) }
-                )
-            )
+            let session = try await attempt(server, credentials, host, judge, dial)
             parts.ledger.opened(host)
             return session
         } catch {
-            let (failure, trouble) = judge(error)
-            if case .authentication(let words) = failure { note(words, of: server.secret) }
+            // What is a provider's fault is nothing of the server.
+            let (failure, trouble) = (error as? RemoteError).map { ($0, .account) } ?? judge(error)
+            if case .authentication(let words) = failure { note(words, of: mark) }
             parts.ledger.failed(host, trouble, words: failure.reason)
             throw failure
+        }
+    }
+
+    /// With another token, once, where the server does not take the one we have.
+    private func attempt<Session>(
+        _ server: RemoteServer,
+        _ credentials: SASLClientCredentials?,
+        _ host: String,
+        _ judge: (any Error) -> (failure: RemoteError, trouble: HostLedger.Trouble),
+        _ dial: (Target) async throws -> Session
+    ) async throws -> Session {
+        func target(_ credentials: SASLClientCredentials?) -> Target {
+            Target(
+                server: server,
+                endpoint: ServerEndpoint(server),
+                credentials: credentials,
+                whenOver: { [ledger = parts.ledger] in ledger.closed(host) }
+            )
+        }
+        do {
+            return try await dial(target(credentials))
+        } catch {
+            guard let rejected = credentials, rejected.token != nil, case .authentication = judge(error).failure
+            else { throw error }
+            let other = try await parts.login(server, of: account, id, insteadOf: rejected)
+            return try await dial(target(other))
         }
     }
 
@@ -120,13 +141,14 @@ final class ServerConnector: Sendable {
             ?? .busy("As many connections to the server as may be are in use.")
     }
 
-    private func login() async throws -> (server: RemoteServer, credentials: SASLClientCredentials?) {
-        let server = try await parts.store.read { [service, account] in
-            try $0.remoteServers.get(service, of: account)
+    /// The server as it is configured, and what tells one login from another: the sealed password, or which grant tokens are of.
+    private func server() async throws -> (RemoteServer, mark: [UInt8]?) {
+        let (server, grant) = try await parts.store.read { [service, account] in
+            (try $0.remoteServers.get(service, of: account), try $0.oauthGrants.get(account)?.version)
         }
         guard let server else {
             throw RemoteError.unsupported("The account has no \(service.rawValue.uppercased()) server.")
         }
-        return (server, try parts.credentials.login(server, of: id))
+        return (server, server.credential == .oauth2 ? grant.map { Array("\($0)".utf8) } : server.secret)
     }
 }

@@ -12,6 +12,7 @@ import JSON
 import Logging
 import MailTypes
 import Metrics
+import OAuth
 import Resolver
 import Runtime
 import Sockets
@@ -91,11 +92,23 @@ final class TestServer: Sendable {
         var resolving = ResolverConfiguration()
         resolving.servers = [responder.server]
         let names = NameResolver(resolving, loops: loops.loops)
+        let web = WebClients(WebClientConfiguration(), policy: EgressPolicy(), resolver: names, loops: loops.loops)
+        let tokenKeeper = TokenKeeper(
+            [.google(clientID: "us", clientSecret: nil)],
+            store: store,
+            box: box,
+            web: web,
+            loops: loops.loops,
+            metrics: metrics,
+            clock: clock,
+            logger: logger
+        )
         let mailboxes = RemoteMailboxes(
             RemoteParts(
                 store: store,
                 intake: intake,
                 credentials: RemoteCredentials(box),
+                tokens: tokenKeeper,
                 dialer: Dialer(policy: EgressPolicy(), resolver: names, tls: try TLSClientContext()),
                 ledger: HostLedger(clock: clock),
                 submissionLedger: HostLedger(clock: clock),
@@ -111,6 +124,8 @@ final class TestServer: Sendable {
         self.mailboxes = mailboxes
         var configuration = APIConfiguration()
         configuration.passwordRounds = 4096
+        configuration.publicURL = "https://mail.example.com"
+        configuration.returnURLs = ["https://app.example.com/done", "https://app.example.com/done?from=us"]
         configure(&configuration)
         let api = API(
             store: store,
@@ -121,14 +136,10 @@ final class TestServer: Sendable {
             webhooks: webhooks,
             mailboxes: mailboxes,
             credentials: RemoteCredentials(box),
+            tokenKeeper: tokenKeeper,
             discovery: DiscoveryAgent(
                 names: names,
-                web: WebClients(
-                    WebClientConfiguration(),
-                    policy: EgressPolicy(),
-                    resolver: names,
-                    loops: loops.loops
-                ),
+                web: web,
                 configuration: DiscoveryConfiguration(),
                 clock: clock
             ),

@@ -31,6 +31,8 @@ def start():
     for name in ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "SUBMISSIONS"):
         environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
     environment["POSTERN_PASSWORDS_ROUNDS"] = "4096"
+    environment.update(POSTERN_OAUTH_GOOGLE_CLIENT_ID="us", POSTERN_OAUTH_PUBLIC_URL="https://mail.example",
+                       POSTERN_OAUTH_RETURN_URLS="https://app.example")
     process = subprocess.Popen([postern, "serve", "--data", data], stdout=subprocess.PIPE, env=environment,
                                stderr=open(os.path.join(data, "..", "injection.log"), "ab"), stdin=subprocess.DEVNULL)
     ready = json.loads(process.stdout.readline())
@@ -114,6 +116,8 @@ KNOWN = {"to": ours["address"], "cc": ours["address"], "bcc": ours["address"], "
          "parent": "archive"}
 # Members of one operation's example; None takes one out.
 TWEAKS = {"updateAccount": {"alias": "a", "imap": None, "pop3": None, "smtp": None},
+          "authorizeAccount": {"provider": "google", "account": None, "imap": None, "smtp": None,
+                               "returnUrl": "https://app.example"},
           "replayWebhook": {"failed": None, "since": None, "before": None}}
 CANDIDATES = ["abcd", "a", "X-Own", "inbox", "new@inject.example", "https://hook.example/a", "https://app.example", "text/plain",
               "2026-01-01T00:00:00Z", "2026-01-01", "AAEC", "0" * 32, "192.0.2.1", "1", "whsec_" + base64.b64encode(b"0" * 32).decode()]

@@ -75,6 +75,7 @@ final class MaildropFixture: Sendable {
                 store: store,
                 intake: Intake(store: store),
                 credentials: credentials,
+                tokens: NoAccessTokens(),
                 dialer: try Dialer.loopback(resolver, trusting: nil),
                 ledger: HostLedger(Self.ledger, clock: clock),
                 submissionLedger: HostLedger(clock: clock),

@@ -145,6 +145,7 @@ extension Accounts where View == Transaction {
             view.now.milliseconds
         )
         for service in RemoteService.allCases { try view.remoteServers.remove(service, of: key) }
+        try view.oauthGrants.remove(key)
     }
 
     private func current(_ key: AccountKey) throws -> AccountRow {

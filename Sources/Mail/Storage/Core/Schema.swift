@@ -283,5 +283,13 @@ enum Schema {
         -- When it was tried to get first words of a message whose octets are at the server.
         ALTER TABLE contents ADD COLUMN previewed INTEGER;
         """,
+        """
+        -- What a provider gave us for an account: tokens are encrypted; due: when the access token is renewed; version: another
+        -- one with every authorisation.
+        CREATE TABLE oauth_grants (
+            account INTEGER PRIMARY KEY REFERENCES accounts, provider TEXT NOT NULL, refresh BLOB NOT NULL, access BLOB,
+            expires INTEGER, due INTEGER, version INTEGER NOT NULL, problem TEXT
+        ) STRICT;
+        """,
     ]
 }

@@ -18,6 +18,8 @@ extension StoreView {
                 SELECT substr(sealed, 1, 5) AS head FROM webhook_secrets
                 UNION ALL SELECT substr(headers, 1, 5) FROM webhooks WHERE headers IS NOT NULL
                 UNION ALL SELECT substr(secret, 1, 5) FROM remote_servers WHERE secret IS NOT NULL
+                UNION ALL SELECT substr(refresh, 1, 5) FROM oauth_grants
+                UNION ALL SELECT substr(access, 1, 5) FROM oauth_grants WHERE access IS NOT NULL
             ) GROUP BY head
             """
         ) { SealedValues(head: $0.array(0), rows: $0.int(1)) }
