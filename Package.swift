@@ -134,7 +134,7 @@ let sessions: [Target] = [
     module(
         "POP3Sessions",
         in: "Sessions",
-        ["Crypto", "Runtime", "Sockets", "Transport", "Wire", "POP3", "SASL"]
+        ["Crypto", "Runtime", "Sockets", "TLS", "Transport", "Wire", "POP3", "SASL"]
     ),
 ]
 
@@ -198,7 +198,7 @@ let mail: [Target] = [
         in: "Mail",
         [
             "Runtime", "Files", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "MIME", "SASL", "SMTP",
-            "SMTPSessions", "Storage",
+            "SMTPSessions", "POP3", "POP3Sessions", "Storage",
             "Intake", "Accounts", "Delivery", logging,
         ]
     ),
@@ -223,8 +223,10 @@ let product: [Target] = [
         in: ".",
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
-            "JSON", "MailTypes", "MIME", "SASL", "HTTP", "HTTPServer", "SMTPSessions", "Metrics", "Storage", "Intake",
-            "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth", "Webhooks", "MailServers", "API",
+            "JSON", "MailTypes", "MIME", "SASL", "HTTP", "HTTPServer", "SMTPSessions", "POP3", "POP3Sessions",
+            "Metrics",
+            "Storage", "Intake", "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth", "Webhooks",
+            "MailServers", "API",
             "Configuration",
             logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
@@ -358,8 +360,8 @@ let suites: [Target] = [
         "MailServers",
         in: "Mail",
         [
-            "Runtime", "SQLite", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SMTPSessions", "Storage",
-            "Intake", "Accounts", logging,
+            "Runtime", "SQLite", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SMTPSessions", "POP3",
+            "POP3Sessions", "Storage", "Intake", "Accounts", logging,
         ]
     ),
     tests(

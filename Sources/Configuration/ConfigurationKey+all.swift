@@ -6,7 +6,7 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + limits + mime + events + webhooks + remote + discovery + oauth
+        general + listeners + tls + http + smtp + pop3 + limits + mime + events + webhooks + remote + discovery + oauth
         + delivery
         + resolver
         + egress
@@ -64,6 +64,8 @@ extension ConfigurationKey {
         listener("listeners.smtp", \.listeners.smtp, "SMTP for mail that comes in"),
         listener("listeners.submission", \.listeners.submission, "SMTP submission, with STARTTLS"),
         listener("listeners.submissions", \.listeners.submissions, "SMTP submission over TLS"),
+        listener("listeners.pop3", \.listeners.pop3, "POP3, with STLS"),
+        listener("listeners.pop3s", \.listeners.pop3s, "POP3 over TLS"),
     ]
 
     private static func listener(
@@ -170,6 +172,32 @@ extension ConfigurationKey {
             reloadable: true
         ),
         integer("smtp.idleSeconds", \.smtp.idleSeconds, 1...86_400, "For the next command", reloadable: true),
+    ]
+
+    private static let pop3: [Self] = [
+        integer(
+            "pop3.connectionsPerAddress",
+            \.pop3.connectionsPerAddress,
+            1...1_000_000,
+            "Not for limits.trustedNetworks",
+            reloadable: true
+        ),
+        integer("pop3.sessions", \.pop3.sessions, 1...1_000_000, "Sessions at the same time", reloadable: true),
+        integer("pop3.errors", \.pop3.errors, 1...10_000, "Refused commands before we hang up", reloadable: true),
+        integer(
+            "pop3.idleSeconds",
+            \.pop3.idleSeconds,
+            1...86_400,
+            "For the next command of who is logged in",
+            reloadable: true
+        ),
+        integer(
+            "pop3.messages",
+            \.pop3.messages,
+            1...10_000_000,
+            "That a session shows at most, the youngest",
+            reloadable: true
+        ),
     ]
 
     private static let limits: [Self] = [

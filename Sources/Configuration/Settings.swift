@@ -23,6 +23,7 @@ package struct Settings: Sendable {
     package var tls = TLS()
     package var http = HTTP()
     package var smtp = SMTP()
+    package var pop3 = POP3()
     package var limits = Limits()
     package var resolver = Resolver()
     package var egress = Egress()
@@ -52,6 +53,8 @@ package struct Settings: Sendable {
         package var smtp = "127.0.0.1:2525"
         package var submission = "127.0.0.1:2587"
         package var submissions = "127.0.0.1:2465"
+        package var pop3 = "127.0.0.1:2110"
+        package var pop3s = "127.0.0.1:2995"
     }
 
     /// PEM files; both empty is a certificate of our own making under `data/tls/`.
@@ -82,6 +85,15 @@ package struct Settings: Sendable {
         package var errors = 20
         package var hops = 50
         package var idleSeconds = 300
+    }
+
+    package struct POP3: Sendable, Equatable {
+        package var connectionsPerAddress = 50
+        package var sessions = 1000
+        package var errors = 20
+        package var idleSeconds = 600
+        /// Messages that a session shows at most: the youngest.
+        package var messages = 250_000
     }
 
     package struct Limits: Sendable, Equatable {

@@ -30,6 +30,10 @@ import Testing
         expectPassed(try python("kills.py", "--kills", "4", "--stops", "2", "--clients", "8", "--seconds", "0.5"))
     }
 
+    @Test func aPOP3SessionDeletesAllOrNothingThroughKills() throws {
+        expectPassed(try python("pop3_kills.py", "--kills", "4", "--clients", "8"))
+    }
+
     @Test func errorsOfTheDiskLoseNothing() throws {
         expectPassed(try python("disk_faults.py", "--runs", "10", "--clients", "3", "--seconds", "0.8"))
     }

@@ -124,7 +124,7 @@ final class RunningServer {
     let data: String
     let ready: [String: Any]
 
-    static let freePorts = ["http", "https", "smtp", "submission", "submissions"].flatMap {
+    static let freePorts = ["http", "https", "smtp", "submission", "submissions", "pop3", "pop3s"].flatMap {
         ["--set", "listeners.\($0)=127.0.0.1:0"]
     }
 

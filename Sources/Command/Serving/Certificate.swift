@@ -11,7 +11,10 @@ enum Certificate {
     /// Nil where no listener is on that could use one.
     static func context(_ settings: Settings, logger: Logger) throws -> TLSServerContext? {
         let listeners = settings.listeners
-        let users = [listeners.https, listeners.smtp, listeners.submission, listeners.submissions]
+        let users = [
+            listeners.https, listeners.smtp, listeners.submission, listeners.submissions, listeners.pop3,
+            listeners.pop3s,
+        ]
         guard users.contains(where: { !$0.isEmpty }) else { return nil }
         guard settings.tls.certificate.isEmpty else {
             return try TLSServerContext(

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Accounts
 internal import Configuration
 internal import Logging
 internal import MailServers
@@ -23,18 +22,10 @@ final class SMTPDoor: Sendable {
     init(_ foundation: Server.Foundation, tls: TLSServerContext?) throws {
         self.foundation = foundation
         let settings = foundation.settings
-        var limits = PasswordAuthenticator.Configuration()
-        limits.rounds = UInt32(settings.passwords.rounds)
-        let passwords = PasswordAuthenticator(
-            limits,
-            directory: StoreLogins(foundation.store),
-            clock: foundation.clock,
-            pool: foundation.workers
-        )
         service = SMTPService(
             try Self.configuration(settings),
             store: foundation.store,
-            passwords: passwords,
+            passwords: foundation.passwords,
             reader: foundation.intake,
             tls: tls,
             observer: SMTPMetrics(foundation.metrics),

@@ -44,6 +44,7 @@ final class Server: Sendable {
     private let tls: TLSServerContext?
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
+    private let pop3: POP3Door?
     private let webhooks: WebhookDispatcher
     private let mailboxes: RemoteMailboxes
     private let courier: Courier
@@ -61,7 +62,7 @@ final class Server: Sendable {
 
     private init(
         _ foundation: Foundation,
-        _ doors: (http: HTTPDoor, smtp: SMTPDoor?, listeners: [Listener], ready: ReadyLine),
+        _ doors: (http: HTTPDoor, smtp: SMTPDoor?, pop3: POP3Door?, listeners: [Listener], ready: ReadyLine),
         _ webhooks: WebhookDispatcher,
         _ remote: (mailboxes: RemoteMailboxes, courier: Courier),
         tls: TLSServerContext?
@@ -77,7 +78,7 @@ final class Server: Sendable {
         self.tls = tls
         self.webhooks = webhooks
         (mailboxes, courier) = remote
-        (http, smtp, listeners, ready) = doors
+        (http, smtp, pop3, listeners, ready) = doors
         let sweeping = Housekeeping.start(
             foundation.store,
             on: foundation.group.loops[0],
@@ -100,6 +101,8 @@ final class Server: Sendable {
         let search: SearchService
         let workers: BlockingPool
         let tokens: TokenAuthenticator
+        /// For every protocol that takes one, so that what is counted against guessing is counted together.
+        let passwords: PasswordAuthenticator
         let intake: Intake
         let outgoing: Outgoing
         /// Where every part adds what it counts.
@@ -152,6 +155,9 @@ final class Server: Sendable {
             logger: logs.logger("search")
         )
         let metrics = MetricsRegistry()
+        let workers = BlockingPool(name: "worker", threads: settings.threads.workers)
+        var limits = PasswordAuthenticator.Configuration()
+        limits.rounds = UInt32(settings.passwords.rounds)
         let foundation = Foundation(
             settings: settings,
             logs: logs,
@@ -159,8 +165,14 @@ final class Server: Sendable {
             group: group,
             store: store,
             search: search,
-            workers: BlockingPool(name: "worker", threads: settings.threads.workers),
+            workers: workers,
             tokens: TokenAuthenticator(rows: StoreTokens(store), clock: settings.clock),
+            passwords: PasswordAuthenticator(
+                limits,
+                directory: StoreLogins(store),
+                clock: settings.clock,
+                pool: workers
+            ),
             intake: Intake(store: store, limits: settings.mimeLimits, metrics: metrics),
             outgoing: outgoing,
             metrics: metrics,
@@ -189,6 +201,7 @@ final class Server: Sendable {
         do {
             let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, tokens, box)
             var smtp: SMTPDoor?
+            var pop3: POP3Door?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
             if scope == .everything {
@@ -209,13 +222,21 @@ final class Server: Sendable {
                 ready.submissions = try listen(settings.listeners.submissions, "listeners.submissions", &opened) {
                     try door.listen(at: $0, .submissions, "submissions")
                 }
+                let inboxes = try POP3Door(foundation, tls: tls)
+                pop3 = inboxes
+                ready.pop3 = try listen(settings.listeners.pop3, "listeners.pop3", &opened) {
+                    try inboxes.listen(at: $0, isImplicitTLS: false, "pop3")
+                }
+                ready.pop3s = try listen(settings.listeners.pop3s, "listeners.pop3s", &opened) {
+                    try inboxes.listen(at: $0, isImplicitTLS: true, "pop3s")
+                }
             }
             if scope == .everything {
                 try await webhooks.start()
                 try await mailboxes.start()
                 courier.start()
             }
-            return Server(foundation, (http, smtp, opened, ready), webhooks, (mailboxes, courier), tls: tls)
+            return Server(foundation, (http, smtp, pop3, opened, ready), webhooks, (mailboxes, courier), tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -256,6 +277,7 @@ final class Server: Sendable {
     func reload(_ settings: Settings) {
         http.reload(settings)
         smtp?.reload(settings)
+        pop3?.reload(settings)
         do {
             try tls?.reload()
         } catch {

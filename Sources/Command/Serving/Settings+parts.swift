@@ -11,7 +11,10 @@ internal import Files
 internal import HTTP
 internal import HTTPServer
 internal import MIME
+internal import MailServers
 internal import MailTypes
+internal import POP3
+internal import POP3Sessions
 internal import Resolver
 internal import Runtime
 internal import SMTP
@@ -143,6 +146,17 @@ extension Settings {
 
     /// From so many sessions on a listener is impatient.
     var smtpOverload: Int { max(1, smtp.sessions * 4 / 5) }
+
+    func pop3Configuration() throws -> POP3ServiceConfiguration {
+        var configuration = POP3ServiceConfiguration(hostName: try ownDomain())
+        configuration.limits.errors = pop3.errors
+        configuration.patience.idleMilliseconds = pop3.idleSeconds * 1000
+        configuration.maximumMessages = pop3.messages
+        configuration.maximumConnections = pop3.sessions
+        configuration.maximumPerClient = pop3.connectionsPerAddress
+        configuration.overloadConnections = max(1, pop3.sessions * 4 / 5)
+        return configuration
+    }
 
     var remoteLimits: RemoteLimits {
         var limits = RemoteLimits()

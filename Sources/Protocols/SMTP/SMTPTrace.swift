@@ -45,6 +45,14 @@ package struct SMTPTrace: Sendable {
         self.date = date
     }
 
+    /// Whether such octets say that SMTPUTF8 was asked for (RFC 6531 §4.3).
+    package static func saysUTF8(_ octets: [UInt8]) -> Bool {
+        let words = octets.split(whereSeparator: ASCII.isWhitespace)
+        return zip(words, words.dropFirst()).contains {
+            $0.elementsEqual("with".utf8) && $1.starts(with: "UTF8SMTP".utf8)
+        }
+    }
+
     /// `Return-Path` and `Received`, each ended by CRLF.
     ///
     /// ```

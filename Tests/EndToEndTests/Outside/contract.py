@@ -36,7 +36,7 @@ def program():
 
 def start():
     environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTERN_")}
-    for name in ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "SUBMISSIONS"):
+    for name in ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "SUBMISSIONS", "POP3", "POP3S"):
         environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
     # The key derivation would be most of the time otherwise.
     environment["POSTERN_PASSWORDS_ROUNDS"] = "4096"

@@ -37,7 +37,7 @@ class Server:
 
     def start(self):
         environment = dict(os.environ)
-        for name in ("HTTP", "SMTP", "SUBMISSION", "SUBMISSIONS"):
+        for name in ("HTTP", "SMTP", "SUBMISSION", "SUBMISSIONS", "POP3", "POP3S"):
             environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
         environment.update(POSTERN_EGRESS_ALLOW="127.0.0.0/8", POSTERN_EGRESS_WEB_PORTS="any",
                            POSTERN_WEBHOOKS_RETRY_SECONDS=",".join(["1"] * 50), POSTERN_WEBHOOKS_PROBE_SECONDS="1")

@@ -28,7 +28,7 @@ def fail(claim, *seen):
 def start():
     os.makedirs(data, exist_ok=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTERN_")}
-    for name in ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "SUBMISSIONS"):
+    for name in ("HTTP", "HTTPS", "SMTP", "SUBMISSION", "SUBMISSIONS", "POP3", "POP3S"):
         environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
     environment["POSTERN_PASSWORDS_ROUNDS"] = "4096"
     environment.update(POSTERN_OAUTH_GOOGLE_CLIENT_ID="us", POSTERN_OAUTH_PUBLIC_URL="https://mail.example",

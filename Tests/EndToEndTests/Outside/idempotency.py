@@ -19,7 +19,7 @@ def check(claim, holds, seen=""):
 
 def start():
     environment = dict(os.environ)
-    for name in ("HTTP", "SMTP", "SUBMISSION", "SUBMISSIONS"):
+    for name in ("HTTP", "SMTP", "SUBMISSION", "SUBMISSIONS", "POP3", "POP3S"):
         environment[f"POSTERN_LISTENERS_{name}"] = "127.0.0.1:0"
     process = subprocess.Popen(
         [postern, "serve", "--data", data], stdout=subprocess.PIPE, stderr=open(os.path.join(data, "..", "idempotency.log"), "ab"),

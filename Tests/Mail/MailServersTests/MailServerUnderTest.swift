@@ -16,7 +16,7 @@ import Wire
 @testable import MailServers
 @testable import Storage
 
-/// A store in a folder of its own with ann and bob, and listeners of all three kinds in front of it.
+/// A store in a folder of its own with ann and bob, and listeners of all kinds in front of it.
 final class MailServerUnderTest: Sendable {
     let folder: URL
     let store: Store
@@ -24,6 +24,10 @@ final class MailServerUnderTest: Sendable {
     let exchange: Listener
     let submission: Listener
     let implicit: Listener
+    let pop3: Listener
+    let pop3s: Listener
+    /// While it is set no commit succeeds.
+    let commitsFail: Lock<Bool>
     let trust: TLSClientContext
     let ann: AccountRow
     let bob: AccountRow
@@ -31,7 +35,11 @@ final class MailServerUnderTest: Sendable {
     init(_ change: (inout SMTPReceiverConfiguration) -> Void = { _ in }) async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("postern-\(UUID().uuidString)")
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        store = try Store.open(StoreConfiguration(directory: folder.path), clock: .system, logger: logger)
+        let fault = Lock(false)
+        commitsFail = fault
+        var files = StoreConfiguration(directory: folder.path)
+        files.commitFault = { if fault.withLock({ $0 }) { throw StoreError.failed("as was asked for") } }
+        store = try Store.open(files, clock: .system, logger: logger)
         let verifier = ScramVerifier(deriving: Secret(Array("secret".utf8)), rounds: 10).octets
         let addresses = ["ann@example.org", "bob@example.org"].compactMap { EmailAddress($0) }
         let made = try await store.write { tx in
@@ -47,17 +55,18 @@ final class MailServerUnderTest: Sendable {
         passwords.rounds = 10
         var configuration = SMTPReceiverConfiguration(hostName: addresses[0].domain)
         change(&configuration)
+        let authenticator = PasswordAuthenticator(
+            passwords,
+            directory: StoreLogins(store),
+            // It stands still: what is counted against guessing does not fade on a slow machine.
+            clock: Clock(now: Clock.system.now, monotonic: { 1_000_000_000 }),
+            pool: store.blocking,
+            sleep: { _ in }
+        )
         let service = SMTPService(
             configuration,
             store: store,
-            passwords: PasswordAuthenticator(
-                passwords,
-                directory: StoreLogins(store),
-                // It stands still: what is counted against guessing does not fade on a slow machine.
-                clock: Clock(now: Clock.system.now, monotonic: { 1_000_000_000 }),
-                pool: store.blocking,
-                sleep: { _ in }
-            ),
+            passwords: authenticator,
             reader: Intake(store: store),
             tls: tls,
             logger: logger
@@ -69,6 +78,15 @@ final class MailServerUnderTest: Sendable {
             at: .init(address: any, service: .submission, isImplicitTLS: true),
             loops: group.loops
         )
+        let mailboxes = POP3Service(
+            POP3ServiceConfiguration(hostName: addresses[0].domain),
+            store: store,
+            passwords: authenticator,
+            tls: tls,
+            logger: logger
+        )
+        pop3 = try mailboxes.listen(at: any, isImplicitTLS: false, loops: group.loops)
+        pop3s = try mailboxes.listen(at: any, isImplicitTLS: true, loops: group.loops)
     }
 
     deinit {
@@ -122,7 +140,7 @@ final class MailServerUnderTest: Sendable {
     }
 }
 
-/// Speaks SMTP line by line.
+/// Speaks SMTP, or POP3, line by line.
 final class SMTPTestClient {
     let connection: Connection
     private let trust: TLSClientContext
@@ -157,6 +175,22 @@ final class SMTPTestClient {
             }
             if try await connection.read(into: &input) == 0 { return nil }
         }
+    }
+
+    /// The next line; "closed" at the end of the stream.
+    func nextLine() async throws -> String { try await line() ?? "closed" }
+
+    /// Lines up to one that is a dot alone.
+    func text() async throws -> [String] {
+        var lines: [String] = []
+        while let line = try await line(), line != "." { lines.append(line) }
+        return lines
+    }
+
+    /// Sends a line and gives the line that answers.
+    func ask(_ line: String) async throws -> String {
+        try await send(line + "\r\n")
+        return try await nextLine()
     }
 
     /// Sends a line and gives the reply.
