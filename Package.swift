@@ -202,6 +202,8 @@ let mail: [Target] = [
             "Intake", "Accounts", "Delivery", logging,
         ]
     ),
+    // Servers that misbehave on purpose: for tests, and for `postern simulate`.
+    module("Simulation", in: "Mail", ["Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP"]),
 ]
 
 // MARK: The API and the command.
@@ -224,11 +226,9 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "SASL", "HTTP", "HTTPServer", "SMTPSessions", "POP3", "POP3Sessions",
-            "Metrics",
-            "Storage", "Intake", "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth", "Webhooks",
-            "MailServers", "API",
-            "Configuration",
-            logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "Metrics", "Storage", "Intake", "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth",
+            "Webhooks", "MailServers", "Simulation", "API", "Configuration", logging,
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
     .executableTarget(name: "postern", dependencies: ["Command"], path: "Sources/postern", swiftSettings: strict),
@@ -344,7 +344,7 @@ let suites: [Target] = [
         in: "Mail",
         [
             "Runtime", "Crypto", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage",
-            "Intake", "Accounts", "Backends", "SessionSupport", logging,
+            "Intake", "Accounts", "Backends", "Simulation", "SessionSupport", logging,
         ]
     ),
     tests(

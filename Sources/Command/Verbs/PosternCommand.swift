@@ -14,6 +14,7 @@ package struct PosternCommand: ParsableCommand {
         subcommands: [
             ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, BackupVerb.self, RestoreVerb.self,
             VerifyVerb.self, QueueVerb.self, QuarantineVerb.self, HealthcheckVerb.self, ConfigVerb.self,
+            SimulateVerb.self,
         ]
     )
 

@@ -31,7 +31,19 @@ struct FolderPlan: Sendable {
     /// Mailboxes that no name of ours can stand for.
     private(set) var unnamed: [IMAPMailboxName] = []
 
+    /// Whether nothing is to be done at once.
     var isEmpty: Bool { added.isEmpty && renamed.isEmpty && removed.isEmpty }
+
+    /// Keeps what the server knows after all, and gives the folders whose messages may have gone into others.
+    ///
+    /// These are removed once that was looked for; one whose name is needed goes at once.
+    mutating func keep(_ stillThere: Set<[UInt8]>, _ mirrored: [MirroredFolder]) -> [FolderRow] {
+        let needed = Set(added.map(\.name) + renamed.map(\.name))
+        let known = Set(mirrored.filter { $0.remote.map { stillThere.contains($0.path) } ?? false }.map(\.folder.key))
+        let gone = removed.filter { !known.contains($0.key) }
+        removed = gone.filter { needed.contains($0.name) }
+        return gone.filter { !needed.contains($0.name) }
+    }
 
     init(listed: [ListedFolder], mirrored: [MirroredFolder], names: RemoteFolderNames) {
         let selectable = listed.filter(\.entry.isSelectable)

@@ -31,7 +31,9 @@ final class MailboxConnector: Sendable {
         let parts = server.parts
         var patience = IMAPClientPatience()
         patience.connect = parts.limits.connectMilliseconds
+        patience.setUp = parts.limits.connectMilliseconds
         patience.stall = parts.limits.commandMilliseconds
+        patience.command = parts.limits.longestCommandMilliseconds
         patience.idle = parts.limits.idleMilliseconds
         return try await server.open(waitingAtMost: milliseconds, wakeup, while: isWanted, judge: Self.judge) {
             [patience] target in

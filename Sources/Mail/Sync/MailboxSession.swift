@@ -44,6 +44,8 @@ final class MailboxSession {
     /// The mailbox that is selected, by its name there.
     private(set) var selected: [UInt8]?
     private var selectedValidity: UInt32?
+    /// How often a folder's messages got other UIDs.
+    private var flips: [[UInt8]: Int] = [:]
     /// Something was told of the mailbox that is selected which nobody has looked at.
     private var hasNews = false
     /// The same of others.
@@ -100,6 +102,7 @@ final class MailboxSession {
     /// All folders, at most `limit`, with their status.
     func listFolders(limit: Int) async throws -> [ListedFolder] {
         hasOtherNews = false
+        imap.maximumFolders = limit < 10_000_000 ? limit * 10 : limit
         return try await asking {
             var listed = try await imap.folders(status: Self.statusItems).prefix(limit).map {
                 ListedFolder(entry: $0.entry, status: $0.status)
@@ -136,6 +139,15 @@ final class MailboxSession {
         }
     }
 
+    /// Those of the folders that the server knows after all, whatever it listed.
+    func stillThere(_ folders: [RemoteFolder]) async throws -> Set<[UInt8]> {
+        guard !folders.isEmpty else { return [] }
+        return try await asking {
+            let statuses = try await imap.status(of: folders.map { IMAPMailboxName(octets: $0.path) }, [.messages])
+            return Set(zip(folders, statuses).compactMap { $1 == nil ? nil : $0.path })
+        }
+    }
+
     func hasMessages(_ remote: RemoteFolder) async throws -> Bool {
         // STATUS of the selected mailbox may tell what the session saw last (RFC 9051 §6.3.11).
         try await leave()
@@ -167,6 +179,15 @@ final class MailboxSession {
     }
 
     // MARK: Selecting
+
+    /// Notes that the folder's messages have other UIDs now; throws where they have again and again, so that a server which
+    /// cannot make up its mind is not asked for everything for ever.
+    func noteOtherUIDs(of remote: RemoteFolder) throws {
+        flips[remote.path, default: 0] += 1
+        guard flips[remote.path, default: 0] <= 3 else {
+            throw RemoteError.unsupported("The server gives the folder's messages other UIDs again and again.")
+        }
+    }
 
     /// Selects the folder, and has the server tell what changed since it was mirrored, where it can.
     func select(_ remote: RemoteFolder) async throws -> SelectedMailbox {
@@ -221,7 +242,11 @@ final class MailboxSession {
 
     /// UIDs of the range that are there.
     func search(_ uids: ClosedRange<UInt32>) async throws -> IMAPNumberSet {
-        try await asking {
+        // No server has more of them than there are numbers.
+        let most = imap.maximumHits
+        imap.maximumHits = min(most, (uids.count < most ? uids.count * 2 : most) + 1_000)
+        defer { imap.maximumHits = most }
+        return try await asking {
             let found = try await imap.search(.uids(IMAPNumberSet(uids)))
             return IMAPNumberSet(ranges: found.ranges.filter { $0.overlaps(uids) }.map { $0.clamped(to: uids) })
         }
@@ -240,6 +265,17 @@ final class MailboxSession {
                 }
                 return try await imap.search(.body(latin), charset: SearchCharset.latin1Name)
             }
+        }
+    }
+
+    /// Which of these messages are there, as FETCH tells.
+    func present(among uids: IMAPNumberSet) async throws -> Set<UInt32> {
+        try await asking {
+            var told: Set<UInt32> = []
+            try await imap.fetch(uids, [.uid]) {
+                if let uid = $0.uid, uids.contains(uid) { told.insert(uid) }
+            }
+            return told
         }
     }
 
@@ -407,14 +443,21 @@ final class MailboxSession {
     // A session may not have been told yet of messages that another one put there, and commands on them then do nothing and
     // succeed: what the server does not name is tried again once it has said what is new (RFC 9051 §5.2).
 
-    func store(_ uids: IMAPNumberSet, _ change: FlagChange, in remote: RemoteFolder) async throws {
+    /// Changes flags; those that the messages then have, as far as the server tells.
+    func store(
+        _ uids: IMAPNumberSet,
+        _ change: FlagChange,
+        in remote: RemoteFolder
+    ) async throws -> [UInt32: MessageFlags] {
         try await enter(remote)
-        try await asking {
+        return try await asking {
             switch change {
-            case .set(let flags): try await store(uids, .replace, flags)
+            case .set(let flags): return try await store(uids, .replace, flags)
             case .change(let add, let remove):
-                if add != MessageFlags() { try await store(uids, .add, add) }
-                if remove != MessageFlags() { try await store(uids, .remove, remove) }
+                var told: [UInt32: MessageFlags] = [:]
+                if add != MessageFlags() { told = try await store(uids, .add, add) }
+                guard remove != MessageFlags() else { return told }
+                return told.merging(try await store(uids, .remove, remove)) { _, last in last }
             }
         }
     }
@@ -423,13 +466,17 @@ final class MailboxSession {
         _ uids: IMAPNumberSet,
         _ operation: IMAPStoreRequest.Operation,
         _ flags: MessageFlags
-    ) async throws {
-        var told: Set<UInt32> = []
-        try await imap.store(uids, operation, flags) { if let uid = $0.uid { told.insert(uid) } }
-        let untold = IMAPNumberSet((uids.numbers(limit: 100_000) ?? []).filter { !told.contains($0) })
-        guard !untold.isEmpty else { return }
+    ) async throws -> [UInt32: MessageFlags] {
+        var told: [UInt32: MessageFlags] = [:]
+        func take(_ message: IMAPFetchedMessage) {
+            if let uid = message.uid, uids.contains(uid), let flags = message.flags { told[uid] = flags.flags }
+        }
+        try await imap.store(uids, operation, flags) { take($0) }
+        let untold = IMAPNumberSet((uids.numbers(limit: 100_000) ?? []).filter { told[$0] == nil })
+        guard !untold.isEmpty else { return told }
         try await imap.noop()
-        try await imap.store(untold, operation, flags)
+        try await imap.store(untold, operation, flags) { take($0) }
+        return told
     }
 
     func copy(_ uids: IMAPNumberSet, from remote: RemoteFolder, to target: RemoteFolder) async throws -> CopiedMessages
@@ -476,7 +523,7 @@ final class MailboxSession {
     }
 
     private func remove(_ uids: IMAPNumberSet) async throws {
-        try await store(uids, .add, MessageFlags([.deleted]))
+        _ = try await store(uids, .add, MessageFlags([.deleted]))
         if imap.capabilities.contains(.uidPlus) {
             try await imap.expunge(uids)
         } else {

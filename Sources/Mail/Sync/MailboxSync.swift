@@ -21,11 +21,26 @@ struct MailboxSync {
 
     // MARK: Folders
 
-    /// The folders as the server lists them, with their STATUS where it was told; the mirror then has the same.
-    func syncFolders() async throws -> [FolderLook] {
+    /// What is to be looked at, and the folders that are gone.
+    struct Folders: Sendable {
+        let looks: [FolderLook]
+        let leaving: [FolderRow]
+    }
+
+    /// The folders as the server lists them, with their STATUS where it was told; the mirror then has the same, but for the
+    /// folders that are gone: their messages may be in others now, so that ``round(_:leaving:expunges:)`` removes them.
+    func syncFolders() async throws -> Folders {
         let listed = try await session.listFolders(limit: limits.folders)
+        // There is always an INBOX (RFC 9051 §5.1): a list without it says nothing of what is not on it.
+        guard listed.contains(where: \.entry.mailbox.isInbox) else {
+            throw RemoteError.unavailable("The server lists no INBOX.")
+        }
         let mirrored = try await store.read { [account] in try $0.mirror.folders(of: account) }
-        let plan = FolderPlan(listed: listed, mirrored: mirrored, names: session.names)
+        var plan = FolderPlan(listed: listed, mirrored: mirrored, names: session.names)
+        let missing = Set(plan.removed.map(\.key))
+        let paths = mirrored.filter { missing.contains($0.folder.key) }.compactMap(\.remote)
+        let leaving = plan.keep(try await session.stillThere(paths), mirrored)
+        try await remove(plan.removed)
         if !plan.isEmpty { try await apply(plan) }
         for mailbox in plan.unnamed {
             parts.logger.debug(
@@ -33,7 +48,10 @@ struct MailboxSync {
                 metadata: ["name": "\(mailbox.text(isUTF8: session.names.isUTF8))"]
             )
         }
-        let now = try await store.read { [account] in try $0.mirror.folders(of: account) }
+        let gone = Set(leaving.map(\.key))
+        let now = try await store.read { [account] in
+            try $0.mirror.folders(of: account).filter { !gone.contains($0.folder.key) }
+        }
         let statuses = Dictionary(
             listed.map { ($0.entry.mailbox.octets, $0.status) },
             uniquingKeysWith: { first, _ in first }
@@ -42,16 +60,11 @@ struct MailboxSync {
             guard let remote = folder.remote, let status = statuses[remote.path] else { return nil }
             return FolderLook(folder: folder.folder, remote: remote, status: status)
         }
-        return Self.inboxFirst(looks)
+        return Folders(looks: Self.inboxFirst(looks), leaving: leaving)
     }
 
     private func apply(_ plan: FolderPlan) async throws {
         try await store.write { [account] tx in
-            // The innermost first.
-            for folder in plan.removed.sorted(by: { $0.name.text.utf8.count > $1.name.text.utf8.count }) {
-                guard let folder = try tx.folders.get(folder.key, in: account) else { continue }
-                try tx.mirror.remove(folder)
-            }
             for rename in plan.renamed {
                 guard let folder = try tx.folders.get(rename.folder.key, in: account) else { continue }
                 try tx.mirror.rename(folder, to: rename.name, rename.remote)
@@ -65,9 +78,16 @@ struct MailboxSync {
     /// Mirrors what is new, changed or gone in these folders; whether something left one and was met in none.
     ///
     /// Without `expunges` such a message stays, because it may have gone to a folder that was not looked at.
+    ///
+    /// - Parameter leaving: folders that are gone; they are removed with those of their messages that are met nowhere.
     @discardableResult
-    func round(_ looks: [FolderLook], expunges: Bool = true) async throws -> Bool {
+    func round(_ looks: [FolderLook], leaving: [FolderRow] = [], expunges: Bool = true) async throws -> Bool {
         var round = Round()
+        for folder in leaving {
+            round.folders.insert(folder.key)
+            let messages = try await store.read { try $0.mirror.messages(in: folder, uids: 1...UInt32.max) }
+            round.departures.formUnion(messages.map(\.key))
+        }
         for look in looks { try await take(look, into: &round) }
         var next = 0
         // Looking for what a message was before may add folders.
@@ -85,13 +105,15 @@ struct MailboxSync {
         }
         if !expunges, !round.departures.isEmpty { return true }
         try await expunge(Array(round.departures))
+        try await remove(leaving)
+        let unshown = round.unshown
         let looked = round.looked.filter { !round.failed.contains($0.look.folder.key) }
         try await store.write { [account] tx in
             for (look, changes) in looked {
                 guard let folder = try tx.folders.get(look.folder.key, in: account) else { continue }
                 var remote = changes.remote
                 remote.verified = tx.now
-                remote.problem = nil
+                remote.problem = unshown[folder.key].map { "The server does not show \($0) of its messages." }
                 try tx.mirror.set(remote, of: folder)
                 if changes.isFirst { try tx.mirror.announceResync(of: folder) }
             }
@@ -105,6 +127,8 @@ struct MailboxSync {
         var folders: Set<FolderKey> = []
         /// Folders of which not all could be mirrored.
         var failed: Set<FolderKey> = []
+        /// How many messages of a folder the server has and does not show.
+        var unshown: [FolderKey: Int] = [:]
         /// Messages that are where they were no more, and were not met elsewhere yet.
         var departures: Set<MessageKey> = []
     }
@@ -162,6 +186,7 @@ struct MailboxSync {
             if remote.uidValidity == nil, selected.exists <= limits.chunk {
                 return try await first(remote, validity: validity, next: next, selected)
             }
+            if remote.uidValidity != nil, remote.uidValidity != validity { try session.noteOtherUIDs(of: remote) }
             try await begin(look, validity: validity, next: next, modseq: selected.highestModSeq)
             return nil
         }
@@ -232,11 +257,29 @@ struct MailboxSync {
             let before = Dictionary(mirrored.map { ($0.remoteUID, $0.flags) }, uniquingKeysWith: { first, _ in first })
             changes.flags = all.filter { before[$0.key] != $0.value }
             changes.departed = uids.filter { all[$0] == nil }
-            return
+            // What one command does not tell of, another shall not tell of either.
+            let expected = uids.count - changes.departed.count + Int(clamping: changes.arrived.count)
+            if known.lowerBound == 1 ? expected == Int(selected.exists) : changes.departed.isEmpty { return }
+            let present = try await session.search(known)
+            changes.departed = changes.departed.filter { !present.contains($0) }
+            return addMissing(from: uids, present, in: look, to: &changes)
         }
         let present = try await session.search(known)
         changes.departed = UIDComparison.departed(mirrored: uids, present: present)
-        // What is there and was never told of is mirrored now.
+        if isDoubtful(changes, uids, selected, known) {
+            let told = try await session.present(among: IMAPNumberSet(changes.departed))
+            changes.departed = changes.departed.filter { !told.contains($0) }
+        }
+        addMissing(from: uids, present, in: look, to: &changes)
+    }
+
+    /// What is there and was never told of is mirrored now.
+    private func addMissing(
+        from uids: [UInt32],
+        _ present: IMAPNumberSet,
+        in look: FolderLook,
+        to changes: inout FolderChanges
+    ) {
         let missing = UIDComparison.missing(from: uids, present: present, limit: Self.mostRepaired)
         guard !missing.isEmpty else { return }
         parts.logger.notice(
@@ -244,6 +287,18 @@ struct MailboxSync {
             metadata: ["folder": "\(look.folder.id)", "count": "\(missing.count)"]
         )
         changes.arrived = IMAPNumberSet(ranges: changes.arrived.ranges + missing.map { $0...$0 }).normalized
+    }
+
+    /// Whether what is said to be gone does not agree with how many messages the folder has.
+    private func isDoubtful(
+        _ changes: FolderChanges,
+        _ uids: [UInt32],
+        _ selected: SelectedMailbox,
+        _ known: ClosedRange<UInt32>
+    ) -> Bool {
+        guard !changes.departed.isEmpty else { return false }
+        let left = uids.count - changes.departed.count + Int(clamping: changes.arrived.count)
+        return known.lowerBound == 1 ? left != Int(selected.exists) : left < Int(selected.exists)
     }
 
     /// Messages found missing in one round.
@@ -271,6 +326,17 @@ struct MailboxSync {
     }
 
     private static let perTransaction = 500
+
+    /// Removes folders that are gone, the innermost first.
+    private func remove(_ folders: [FolderRow]) async throws {
+        guard !folders.isEmpty else { return }
+        try await store.write { [account] tx in
+            for folder in folders.sorted(by: { $0.name.text.utf8.count > $1.name.text.utf8.count }) {
+                guard let folder = try tx.folders.get(folder.key, in: account) else { continue }
+                try tx.mirror.remove(folder)
+            }
+        }
+    }
 
     private func expunge(_ keys: [MessageKey]) async throws {
         try await inPieces(keys) { some in
@@ -318,6 +384,8 @@ struct MailboxSync {
             guard let lowest = some.last else { return }
             if session.selected != look.remote.path { _ = try await session.select(look.remote) }
             var messages = try await fetch(some)
+            let untold = try await untold(of: some, messages)
+            if untold > 0 { round.unshown[look.folder.key, default: 0] += untold }
             // What is announced has its first words with it.
             if arrival != nil { messages = try await previewed(messages) }
             // What is known from another folder may have left that one.
@@ -359,6 +427,14 @@ struct MailboxSync {
     private func fetch(_ uids: [UInt32]) async throws -> [Fetched] {
         let messages = try await session.fetch(IMAPNumberSet(uids), headerOctets: limits.headerOctets)
         return try messages.map { Fetched(message: $0, content: try $0.content(store.quarantine)) }
+    }
+
+    /// How many of these messages are there and were not told of.
+    private func untold(of uids: [UInt32], _ messages: [Fetched]) async throws -> Int {
+        let missing = Set(uids).subtracting(messages.map(\.message.uid))
+        guard let lowest = missing.min(), let highest = missing.max() else { return 0 }
+        let present = try await session.search(lowest...highest)
+        return missing.count { present.contains($0) }
     }
 
     /// Folders that were not looked at, of messages that may be these.
@@ -456,8 +532,7 @@ struct MailboxSync {
             return false
         }
         if session.selected != remote.path { _ = try await session.select(remote) }
-        let present = try await session.search(1...(low - 1))
-        let (uids, hasMore) = UIDComparison.highest(count, of: present, below: low)
+        let (uids, hasMore) = try await next(count, below: low)
         if !uids.isEmpty { _ = try await commit(try await fetch(uids), to: look.folder, [], arrival: nil) }
         guard !hasMore else {
             try await note(low: uids.last ?? 1, of: look)
@@ -466,6 +541,20 @@ struct MailboxSync {
         // What was there before the UIDs were others, and is not among them, goes with the next round.
         try await note(low: 1, of: look)
         return false
+    }
+
+    /// The highest UIDs below one, at most so many, and whether there are more: looked for in steps that grow, so that what
+    /// the server tells is of the size of what is wanted, however many messages it has.
+    private func next(_ count: Int, below low: UInt32) async throws -> (uids: [UInt32], hasMore: Bool) {
+        var width = UInt32(clamping: count) * 4
+        while true {
+            let first = low > width ? low - width : 1
+            let present = try await session.search(first...(low - 1))
+            let (uids, hasMore) = UIDComparison.highest(count, of: present, below: low)
+            if first == 1 { return (uids, hasMore) }
+            if uids.count == count { return (uids, true) }
+            width = width.multipliedReportingOverflow(by: 8).overflow ? .max : width * 8
+        }
     }
 
     private func note(low: UInt32, of look: FolderLook) async throws {

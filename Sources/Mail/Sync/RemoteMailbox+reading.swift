@@ -14,7 +14,7 @@ extension RemoteMailbox {
         let (group, uid) = try await place(of: message)
         let intake = parts.intake
         let taken = try await bulk.perform(isRepeatable: true) { session in
-            let message = intake.begin(.strict)
+            let message = intake.begin(.normalising)
             try await session.octets(of: uid, in: group.remote, section: IMAPSection()) { piece in
                 try message.append(piece.span)
             }

@@ -9,6 +9,9 @@ package import Wire
 
 /// Changes go to the server first, then into the mirror with their event: where the server says no, nothing is different.
 extension RemoteMailbox {
+    /// Changes that wait for others to be done.
+    private static let mostWaiting = 256
+
     /// A message, and where it is at the server.
     struct Place: Sendable {
         let message: MessageRow
@@ -38,11 +41,15 @@ extension RemoteMailbox {
     /// Changes the flags of messages.
     package func setFlags(of messages: [MessageRow], _ change: FlagChange) async throws {
         for group in try await groups(messages) {
-            try await quick.perform(isRepeatable: true) { session in
+            let told = try await quick.perform(isRepeatable: true) { session in
                 try await session.store(group.uids, change, in: group.remote)
             }
             try await parts.store.write { tx in
-                for row in try group.present(in: tx) { try tx.messages.setFlags(of: row, change) }
+                for row in try group.present(in: tx) {
+                    // What the server keeps of it: it need not know each flag (RFC 9051 §7.1, PERMANENTFLAGS).
+                    let kept = try tx.mirror.remoteUID(of: row).flatMap { told[$0] }
+                    try tx.messages.setFlags(of: row, kept.map { .set($0) } ?? change)
+                }
             }
         }
     }
@@ -52,7 +59,7 @@ extension RemoteMailbox {
     /// Moves messages into a folder; they keep their ids.
     package func move(_ messages: [MessageRow], to folder: FolderRow) async throws {
         let target = try await remote(folder)
-        try await turns.take {
+        try await turns.take(behind: Self.mostWaiting) {
             for group in try await groups(messages.filter { $0.folder != folder.key }) {
                 let copied = try await quick.perform(isRepeatable: false) { session in
                     try await session.move(group.uids, from: group.remote, to: target)
@@ -74,7 +81,7 @@ extension RemoteMailbox {
     /// Puts another placement of the message into a folder.
     package func copy(_ message: MessageRow, to folder: FolderRow) async throws -> MessageRow {
         let target = try await remote(folder)
-        let row = try await turns.take {
+        let row = try await turns.take(behind: Self.mostWaiting) {
             guard let group = try await groups([message]).first, let place = group.places.first else {
                 throw RemoteError.gone
             }
@@ -95,7 +102,7 @@ extension RemoteMailbox {
 
     /// Deletes messages for good.
     package func expunge(_ messages: [MessageRow]) async throws {
-        try await turns.take {
+        try await turns.take(behind: Self.mostWaiting) {
             for group in try await groups(messages) {
                 try await quick.perform(isRepeatable: true) { session in
                     try await session.expunge(group.uids, in: group.remote)
@@ -121,7 +128,7 @@ extension RemoteMailbox {
         let date = internalDate ?? Timestamp(milliseconds: parts.clock.now())
         let identity = try MirroredReading.identity(of: taken.content, taken.body)
         let blocking = parts.store.blocking
-        let row = try await turns.take {
+        let row = try await turns.take(behind: Self.mostWaiting) {
             let appended = try await bulk.perform(isRepeatable: false) { session in
                 try await session.append(
                     try taken.body.reader(),
@@ -167,7 +174,7 @@ extension RemoteMailbox {
         let target = try await remote(found.folder)
         let reader = try await parts.store.openBody(found.body)
         let blocking = parts.store.blocking
-        try await turns.take {
+        try await turns.take(behind: Self.mostWaiting) {
             // The server may have filed one by itself, which was met meanwhile.
             guard try await parts.store.read({ try $0.mirror.isPending(message) }) else { return }
             let appended = try await bulk.perform(isRepeatable: false) { session in
@@ -190,7 +197,7 @@ extension RemoteMailbox {
     // MARK: Folders
 
     package func createFolder(_ name: FolderName) async throws -> FolderRow {
-        try await turns.take {
+        try await turns.take(behind: Self.mostWaiting) {
             let added = try await quick.perform(isRepeatable: false) { session in try await session.create(name) }
             return try await parts.store.write { [key] tx in
                 guard try tx.folders.find(name, in: key).map({ try tx.mirror.remote($0) == nil }) ?? true else {
@@ -203,7 +210,7 @@ extension RemoteMailbox {
 
     package func renameFolder(_ folder: FolderRow, to name: FolderName) async throws -> FolderRow {
         let remote = try await remote(folder)
-        return try await turns.take {
+        return try await turns.take(behind: Self.mostWaiting) {
             let names = try await quick.perform(isRepeatable: false) { session in
                 try await session.rename(remote, to: name)
                 return session.names
@@ -219,7 +226,7 @@ extension RemoteMailbox {
     /// Without `withMessages` only where there are none at the server, whatever is mirrored.
     package func deleteFolder(_ folder: FolderRow, withMessages: Bool) async throws {
         let remote = try await remote(folder)
-        try await turns.take {
+        try await turns.take(behind: Self.mostWaiting) {
             try await quick.perform(isRepeatable: false) { session in
                 if !withMessages, try await session.hasMessages(remote) { throw StoreError.notEmpty }
                 try await session.delete(remote)

@@ -124,14 +124,14 @@ extension RemoteMailbox {
         let flagsAfter = watch.isAsked ? 0 : parts.limits.flagLookMilliseconds
         try await watch.satisfying {
             try await turns.take {
-                let looks = try await sync.syncFolders()
+                let folders = try await sync.syncFolders()
                 let plan = FolderLook.plan(
-                    looks,
+                    folders.looks,
                     at: Timestamp(milliseconds: parts.clock.now()),
                     flagsAfter: flagsAfter,
                     messages: parts.limits.flagLookMessages
                 )
-                try await sync.round(plan.due)
+                try await sync.round(plan.due, leaving: folders.leaving)
                 try await sync.verify(plan.proven)
             }
         }

@@ -60,10 +60,12 @@ package struct RemoteParts: Sendable {
 
 /// How remote mailboxes are treated.
 package struct RemoteLimits: Sendable {
-    /// Connecting and logging in.
+    /// Connecting, and then logging in.
     package var connectMilliseconds = 30_000
-    /// Any single command, from its sending to its completion; FETCH and APPEND as long as octets come and go.
+    /// For a server to send or take anything of a command.
     package var commandMilliseconds = 60_000
+    /// For all that is awaited of one command.
+    package var longestCommandMilliseconds = 600_000
     /// IDLE is begun anew so often (RFC 2177: at least every 29 minutes).
     package var idleMilliseconds = 20 * 60_000
     /// Folders that no IDLE watches are asked after so often.

@@ -3,6 +3,8 @@
 import Runtime
 
 /// Lets one task at a time do something, in the order in which they came.
+///
+/// Each that is done has an end of its own; how many may wait for theirs is bounded where others ask for it.
 final class Turns: Sendable {
     private struct State {
         var isTaken = false
@@ -11,7 +13,11 @@ final class Turns: Sendable {
 
     private let state = Lock(State())
 
-    func take<R>(_ body: () async throws -> R) async rethrows -> R {
+    /// Throws ``RemoteError/busy(_:)`` where as many wait already as may.
+    func take<R>(behind limit: Int = .max, _ body: () async throws -> R) async throws -> R {
+        guard state.withLock({ $0.waiting.count < limit }) else {
+            throw RemoteError.busy("Too many changes wait already.")
+        }
         await enter()
         defer { leave() }
         return try await body()

@@ -53,7 +53,9 @@ package struct IMAPClientPatience: Hashable, Sendable {
     package var handshake = 30_000
     /// For the server to send or take anything, while something is awaited.
     package var stall = 60_000
-    /// For all that is awaited of one command, not counting what the caller takes; also for setting the session up.
+    /// For greeting, login and all else until the session is set up, not counting what ``connect`` is for.
+    package var setUp = 60_000
+    /// For all that is awaited of one command, not counting what the caller takes.
     package var command = 600_000
     /// For one IDLE: servers hang up after 30 minutes (RFC 9051 §6.3.13).
     package var idle = 1_700_000

@@ -14,8 +14,6 @@ package struct IMAPFolder: Hashable, Sendable {
 }
 
 extension IMAPClientSession {
-    /// Folders that are held of one server.
-    private static var maximumFolders: Int { 100_000 }
     /// Of the names of all of them.
     private static var maximumFolderOctets: Int { 16 << 20 }
 
@@ -40,7 +38,7 @@ extension IMAPClientSession {
             switch told {
             case .response(.list(let entry)) where place == 0:
                 octets += entry.mailbox.octets.count + entry.otherAttributes.reduce(0) { $0 + $1.count }
-                guard folders.count < Self.maximumFolders, octets <= Self.maximumFolderOctets else {
+                guard folders.count < maximumFolders, octets <= Self.maximumFolderOctets else {
                     throw IMAPSessionError.tooMuch
                 }
                 // Some servers tell of INBOX twice.

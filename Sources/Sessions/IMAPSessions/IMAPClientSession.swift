@@ -35,6 +35,8 @@ package final class IMAPClientSession {
 
     /// UIDs of one SEARCH that are held; more end the session.
     package var maximumHits = 4_000_000
+    /// Folders that one list may tell of.
+    package var maximumFolders = 100_000
 
     private init(_ channel: DialogueChannel, _ route: IMAPClientRoute, _ patience: IMAPClientPatience) {
         self.channel = channel
@@ -70,7 +72,7 @@ package final class IMAPClientSession {
             throw .dial(error)
         }
         let session = IMAPClientSession(channel, route, patience)
-        session.remaining = patience.command
+        session.remaining = patience.setUp
         while true {
             switch await session.advance() {
             case .ready: return session

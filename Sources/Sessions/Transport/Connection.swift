@@ -17,6 +17,10 @@ package final class Connection {
     /// Who serves it after a rest; nil while it does not rest.
     var sequel: Listener.Handler?
 
+    /// Octets that were read since others had their turn on the loop, at most ``octetsPerTurn``.
+    private var octetsInTurn = 0
+    private static let octetsPerTurn = 1 << 17
+
     package init(_ socket: StreamSocket) { self.socket = socket }
 
     package var loop: EventLoop { socket.loop }
@@ -96,11 +100,19 @@ package final class Connection {
     /// Waits until something has come, and only then takes memory: appends it to `buffer`, as much as there is room for
     /// and at least room for 4 KiB.
     ///
-    /// Returns the octets read; 0 is the end of the stream.
+    /// Returns the octets read; 0 is the end of the stream. A peer that sends without end does not keep the loop from others:
+    /// now and then they have their turn.
     package func read(into buffer: inout ByteBuffer) async throws(IOError) -> Int {
         while true {
             try await readable()
-            if let count = try receive(into: &buffer) { return count }
+            if let count = try receive(into: &buffer) {
+                octetsInTurn &+= count
+                if octetsInTurn >= Self.octetsPerTurn {
+                    octetsInTurn = 0
+                    await Task.yield()
+                }
+                return count
+            }
             // Called for nothing: no memory while we wait.
             if buffer.isEmpty { buffer.removeAll(keepingCapacity: false) }
         }

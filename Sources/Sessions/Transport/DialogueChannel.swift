@@ -78,10 +78,11 @@ package final class DialogueChannel {
         guard try await connection.read(into: &input) > 0 else { throw .endOfStream }
     }
 
-    /// Reads what is there already, without waiting; what fails, whoever needs the connection next finds out.
+    /// Reads what is there already, without waiting, at most about 256 KiB; what fails, whoever needs the connection next finds out.
     package func takeWhatIsThere() {
         do throws(IOError) {
-            while let count = try connection.readNow(into: &input), count > 0 {}
+            var octets = 0
+            while octets < 1 << 18, let count = try connection.readNow(into: &input), count > 0 { octets += count }
         } catch {
             return
         }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MailTypes
+import Simulation
+import Storage
+import Testing
+
+@testable import Sync
+
+/// What servers do wrong, one thing after another, and what the mirror is then.
+@Suite(.serialized) struct MisbehaviourTests {
+    static let all = Misbehaviour.allCases.filter { $0.services.contains(.imap) }
+
+    /// Those whose words must be believed: what is not told of is not there.
+    private static let believed: Set<Misbehaviour> = [.forgetsMessages, .flipsUIDValidity, .fetchesTwice]
+
+    /// Some at a time: each has loops of its own, and a flood fills one.
+    private func each(_ body: @escaping @Sendable (Misbehaviour) async throws -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            for (index, misbehaviour) in Self.all.enumerated() {
+                if index >= 3 { await group.next() }
+                group.addTask {
+                    do { try await body(misbehaviour) } catch { Issue.record("\(misbehaviour): \(error)") }
+                }
+            }
+        }
+    }
+
+    @Test func theMirrorIsWhatTheServerHasOnceItBehaves() async {
+        await each { misbehaviour in
+            try await SimulatedAccount.run([misbehaviour], times: 2) { account in
+                try await account.wait { account.server.counts.connections >= 2 || account.isWatching }
+                account.server.misbehave([])
+                account.reconnect()
+                try await account.settled(20)
+                let folders = try await account.store.read { try $0.mirror.folders(of: account.account.key) }
+                let names = Set(folders.filter { $0.remote != nil }.map(\.folder.name.text))
+                #expect(names == ["INBOX", "Drafts", "Sent", "Trash", "Archive"], "\(misbehaviour)")
+                #expect(try await account.store.verify() == [], "\(misbehaviour)")
+            }
+        }
+    }
+
+    @Test func whatIsMirroredOutlivesIt() async {
+        await each { misbehaviour in
+            try await SimulatedAccount.run { account in
+                try await account.settled(20)
+                let before = try await account.inbox()
+                account.server.misbehave([misbehaviour])
+                let connections = account.server.counts.connections
+                account.reconnect()
+                try await account.wait { account.server.counts.connections > connections }
+                _ = await account.mailboxes[account.account.key]?.refresh(milliseconds: 1_000)
+                account.server.misbehave([])
+                account.reconnect()
+                try await account.settled(20)
+                let after = try await account.inbox()
+                if !Self.believed.contains(misbehaviour) {
+                    #expect(after.map(\.id) == before.map(\.id), "\(misbehaviour)")
+                    #expect(after.map(\.flags) == before.map(\.flags), "\(misbehaviour)")
+                }
+                #expect(try await account.store.verify() == [], "\(misbehaviour)")
+            }
+        }
+    }
+
+    @Test(arguments: [false, true]) func aBareServerIsMirrored(_ isBare: Bool) async throws {
+        try await SimulatedAccount.run(isBare: isBare, messages: 45) { account in
+            try await account.settled(45)
+            let mailbox = try account.mailbox
+            let messages = try await account.inbox()
+            let archive = try #require(
+                try await account.store.read { try $0.folders.find(FolderName("Archive"), in: account.account.key) }
+            )
+            try await mailbox.setFlags(of: [messages[0]], .change(add: MessageFlags([.seen]), remove: MessageFlags()))
+            try await mailbox.move([messages[1]], to: archive)
+            try await mailbox.expunge([messages[2]])
+            try await mailbox.fetchBody(of: messages[3])
+            try await account.settled(43)
+            #expect(account.server.mailbox.count(in: "Archive") == 1)
+            #expect(account.server.mailbox.count(in: "INBOX") == 43)
+            let moved = try await account.store.read { try $0.messages.find(messages[1].key, in: account.account.key) }
+            #expect(moved?.folder == archive.key)
+            #expect(try await account.inbox().first?.flags == MessageFlags([.seen]))
+            #expect(try await account.store.verify() == [])
+        }
+    }
+
+    @Test func flagsAreThoseThatTheServerKeeps() async throws {
+        try await SimulatedAccount.run([.ignoresStore]) { account in
+            try await account.settled(20)
+            let message = try #require(try await account.inbox().first)
+            try await account.mailbox.setFlags(
+                of: [message],
+                .change(add: MessageFlags([.flagged]), remove: MessageFlags())
+            )
+            #expect(try await account.inbox().first?.flags == MessageFlags())
+        }
+    }
+
+    @Test func aFolderThatIsNotListedOnceStays() async throws {
+        try await SimulatedAccount.run { account in
+            try await account.settled(20)
+            account.server.misbehave([.listsNothing])
+            account.reconnect()
+            try await account.wait { (try? account.mailbox.status.lastFailure) != nil }
+            #expect(try await account.inbox().count == 20)
+        }
+    }
+}
+
+extension SimulatedAccount {
+    var isWatching: Bool { mailboxes[account.key]?.status.phase == .watching }
+}
