@@ -56,6 +56,13 @@ extension ConfigurationKey {
             expected: "32 octets in base64, 44 characters",
             accepts: { octets in Base64.decode(octets.span).map { $0.count == 32 } ?? false }
         ),
+        secret(
+            "previousSecret",
+            \.previousSecret,
+            "The key before secret: what it encrypted is encrypted anew at the start",
+            expected: "32 octets in base64, 44 characters",
+            accepts: { octets in Base64.decode(octets.span).map { $0.count == 32 } ?? false }
+        ),
     ]
 
     private static let listeners: [Self] = [

@@ -18,6 +18,8 @@ package struct Settings: Sendable {
     package var adminToken: Secret?
     /// What the secrets in the store are encrypted with; without it a key is made in the data directory.
     package var secret: Secret?
+    /// What they were encrypted with before ``secret``, from which they are taken over at a start.
+    package var previousSecret: Secret?
 
     package var listeners = Listeners()
     package var tls = TLS()

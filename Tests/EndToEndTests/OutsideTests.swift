@@ -266,4 +266,9 @@ import Testing
         )
         #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
     }
+
+    @Test func aKeyIsRotatedThroughKills() throws {
+        let outcome = try python("key_rotation.py", [Project.postern, "\(try root)/rotation", "--kills", "8"])
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+    }
 }

@@ -72,7 +72,8 @@ final class HTTPDoor: Sendable {
         var configuration = settings.httpConfiguration
         configuration.allowedHosts = []
         configuration.allowedOrigins = []
-        let application = LocalApplication(api: api, store: store)
+        let rotation = settings.secret == nil ? KeyRotation(store: store, box: box, directory: settings.data) : nil
+        let application = LocalApplication(api: api, store: store, rotation: rotation)
         local = Self.makeServer(configuration, isLogged, foundation, application, metrics)
     }
 

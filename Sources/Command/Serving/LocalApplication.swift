@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Accounts
 internal import HTTP
 internal import HTTPServer
 internal import JSON
+internal import Runtime
+internal import Sockets
 internal import Storage
 internal import Wire
 
@@ -10,7 +13,18 @@ internal import Wire
 struct LocalApplication: HTTPApplication {
     let api: any HTTPApplication
     let store: Store
+    /// Nil where the configuration gives the key.
+    let rotation: KeyRotation?
+    /// Backups and rotations have their turn one after another: a backup that saw half a rotation would lack a key.
+    private let maintenance = Lock<Bool>(false)
 
+    init(api: any HTTPApplication, store: Store, rotation: KeyRotation?) {
+        self.api = api
+        self.store = store
+        self.rotation = rotation
+    }
+
+    static let rotateKeyPath = "/local/rotate-key"
     static let verifyPath = "/local/verify"
     static let backupPath = "/local/backup"
     static let queuePath = "/local/queue"
@@ -22,7 +36,8 @@ struct LocalApplication: HTTPApplication {
         let path = String(decoding: Array(exchange.path), as: UTF8.self)
         switch path {
         case Self.verifyPath: try await onPost(exchange, verify)
-        case Self.backupPath: try await onPost(exchange, backUp)
+        case Self.backupPath: try await onPost(exchange) { exchange in try await alone { try await backUp(exchange) } }
+        case Self.rotateKeyPath: try await onPost(exchange) { _ in try await alone { try await rotateKey() } }
         case Self.queuePath: try await onPost(exchange, changeQueue)
         case Self.quarantinePath: try await onPost(exchange, listQuarantine)
         case Self.quarantineBodyPath: try await onPost(exchange, type: "application/octet-stream", quarantinedOctets)
@@ -44,6 +59,8 @@ struct LocalApplication: HTTPApplication {
             answer = try await body(exchange)
         } catch let error as BackupError {
             throw HTTPProblem(.conflict, "backup_failed", "\(error)")
+        } catch let error as KeyRotation.Unreadable {
+            throw HTTPProblem(.conflict, "unreadable", "\(error)")
         } catch let error as StoreError {
             throw HTTPProblem(.serviceUnavailable, "store_unavailable", "\(error)")
         }
@@ -54,6 +71,37 @@ struct LocalApplication: HTTPApplication {
     func members(_ exchange: HTTPExchange) async throws -> JSONObject? {
         let octets = try await exchange.collectBody(limit: 1 << 16)
         return octets.isEmpty ? nil : (try? JSONValue(parsing: octets.span))?.object
+    }
+
+    /// Refuses where another such work is under way.
+    private func alone<R: ~Copyable>(_ body: () async throws -> R) async throws -> R {
+        let isFree = maintenance.withLock { isBusy in
+            defer { isBusy = true }
+            return !isBusy
+        }
+        guard isFree else {
+            throw HTTPProblem(.conflict, "busy", "A backup is written or a key rotated: try again after that.")
+        }
+        defer { maintenance.withLock { $0 = false } }
+        return try await body()
+    }
+
+    /// How many values were encrypted anew.
+    private func rotateKey() async throws -> ByteBuffer {
+        guard let rotation else {
+            throw HTTPProblem(
+                .conflict,
+                "key_given",
+                "The key comes from the configuration: give the new one as secret and this one as previousSecret, and start."
+            )
+        }
+        let count = try await rotation.rotate { try? await EventLoop.current?.sleep(milliseconds: 2000) }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("values")
+        writer.number(Int64(count))
+        writer.endObject()
+        return writer.finish()
     }
 
     private func verify(_ exchange: HTTPExchange) async throws -> ByteBuffer {

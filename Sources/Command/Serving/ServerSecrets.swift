@@ -10,11 +10,14 @@ enum ServerSecrets {
         do {
             return try await SecretKeyFile.prepare(
                 given: foundation.settings.secret,
+                previous: foundation.settings.previousSecret,
                 directory: foundation.settings.data,
                 store: foundation.store
             )
         } catch let failure as SecretKeyFile.Failure {
             throw Server.Failure(description: failure.description)
+        } catch let unreadable as KeyRotation.Unreadable {
+            throw Server.Failure(description: unreadable.description)
         }
     }
 }

@@ -13,8 +13,8 @@ package struct PosternCommand: ParsableCommand {
         version: version,
         subcommands: [
             ServeVerb.self, AccountVerb.self, TokenVerb.self, ImportVerb.self, BackupVerb.self, RestoreVerb.self,
-            VerifyVerb.self, QueueVerb.self, QuarantineVerb.self, HealthcheckVerb.self, ConfigVerb.self,
-            SimulateVerb.self,
+            VerifyVerb.self, QueueVerb.self, QuarantineVerb.self, RotateKeyVerb.self, HealthcheckVerb.self,
+            ConfigVerb.self, SimulateVerb.self,
         ]
     )
 

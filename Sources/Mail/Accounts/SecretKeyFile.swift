@@ -8,6 +8,8 @@ package import Wire
 /// The server's key for what is encrypted in the store: given by the operator, or kept in a file that only we can read.
 package enum SecretKeyFile {
     package static let name = "secret.key"
+    /// The key that is about to take the other's place: as long as the file is there, either may have sealed a value.
+    static let nextName = "secret.key.next"
 
     /// Why there is no key to start with; a sentence for the operator.
     package enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
@@ -37,19 +39,32 @@ package enum SecretKeyFile {
     /// The key to work with.
     ///
     /// Without one in the configuration it is that of `secret.key` in `directory`, which is made where the store has
-    /// nothing encrypted yet.
-    package static func prepare(given: Secret?, directory: String, store: Store) async throws -> SecretBox {
+    /// nothing encrypted yet. What an earlier key sealed is sealed anew: that of a rotation which was cut short, or `previous`.
+    ///
+    /// - Parameter previous: the key that was given before the one that is given now.
+    package static func prepare(
+        given: Secret?,
+        previous: Secret? = nil,
+        directory: String,
+        store: Store
+    ) async throws -> SecretBox {
         let path = "\(directory)/\(name)"
         let sealed = try await store.read { try $0.sealedValues() }
-        let key: Secret
+        let nextPath = "\(directory)/\(nextName)"
+        let isRotating = given == nil && Files.exists(nextPath)
+        let box: SecretBox
         if let given {
-            guard let octets = given.withOctets(decode) else { throw Failure.malformed(path: "secret") }
-            key = octets
+            box = SecretBox(
+                key: try decoded(given, "secret"),
+                earlier: try previous.map { [try decoded($0, "previousSecret")] } ?? []
+            )
+        } else if isRotating {
+            box = SecretBox(key: try read(nextPath), earlier: [try load(path, needed: sealed)])
         } else {
-            key = try load(path, needed: sealed)
+            box = SecretBox(key: try load(path, needed: sealed))
         }
-        let box = SecretBox(key: key)
-        let foreign = sealed.filter { SecretBox.keyID(of: $0.head) != box.keyID }
+        let known = box.keyIDs
+        let foreign = sealed.filter { !known.contains(SecretBox.keyID(of: $0.head)) }
         if let first = foreign.first {
             throw Failure.wrong(
                 source: given == nil ? path : "the configuration",
@@ -57,14 +72,33 @@ package enum SecretKeyFile {
                 keyID: text(SecretBox.keyID(of: first.head))
             )
         }
+        if known.count > 1 {
+            let rotation = KeyRotation(store: store, box: box, directory: directory)
+            try await rotation.resealAll()
+            if isRotating { try rotation.finish() }
+        }
         return box
     }
 
+    private static func decoded(_ given: Secret, _ name: String) throws -> Secret {
+        guard let octets = given.withOctets(decode) else { throw Failure.malformed(path: name) }
+        return octets
+    }
+
+    private static func read(_ path: String) throws -> Secret {
+        guard let key = decode(try Files.contents(path, limit: 4096)) else { throw Failure.malformed(path: path) }
+        return key
+    }
+
+    /// Makes a key and keeps it in that file, which is whole or not there.
+    static func make(_ path: String) throws -> Secret {
+        let octets = RandomOctets.make(SecretBox.keyOctets)
+        try Files.replaceContents(of: path, with: Base64.encode(octets) + [ASCII.lf])
+        return Secret(octets)
+    }
+
     private static func load(_ path: String, needed sealed: [SealedValues]) throws -> Secret {
-        if Files.exists(path) {
-            guard let key = decode(try Files.contents(path, limit: 4096)) else { throw Failure.malformed(path: path) }
-            return key
-        }
+        if Files.exists(path) { return try read(path) }
         if let first = sealed.first {
             throw Failure.missing(
                 path: path,
@@ -72,9 +106,7 @@ package enum SecretKeyFile {
                 keyID: text(SecretBox.keyID(of: first.head))
             )
         }
-        let octets = RandomOctets.make(SecretBox.keyOctets)
-        try Files.replaceContents(of: path, with: Base64.encode(octets) + [ASCII.lf])
-        return Secret(octets)
+        return try make(path)
     }
 
     /// 32 octets in base64, with or without a line end.
