@@ -38,6 +38,11 @@ package final class IMAPClientSession {
     /// Folders that one list may tell of.
     package var maximumFolders = 100_000
 
+    /// Responses to the commands under way, but for what FETCH told that was asked for; a server that sends more is one that
+    /// floods.
+    private var responses = 0
+    private static let mostResponses = 300_000
+
     private init(_ channel: DialogueChannel, _ route: IMAPClientRoute, _ patience: IMAPClientPatience) {
         self.channel = channel
         self.patience = patience
@@ -140,9 +145,11 @@ package final class IMAPClientSession {
         }
         var results = [IMAPStatus?](repeating: nil, count: commands.count)
         remaining = patience.command
+        responses = 0
         while !places.isEmpty {
             do {
                 try await performNext(&places, &results, take)
+                guard responses <= Self.mostResponses else { throw IMAPSessionError.tooMuch }
             } catch {
                 close()
                 throw error
@@ -160,6 +167,7 @@ package final class IMAPClientSession {
     ) async throws {
         switch await advance() {
         case .response(let response, let id):
+            responses += 1
             guard let place = id.flatMap({ places[$0] }) else { return onUpdate(IMAPUpdate(response)) }
             try await take(place, .response(response))
         case .fetch(let event, let id): try await tell(event, id.flatMap { places[$0] }, take)
@@ -191,7 +199,9 @@ package final class IMAPClientSession {
         case .fetchEnds(let isWhole):
             guard var message = told.take() else { return }
             message.isWhole = isWhole
-            if let place { try await take(place, .message(message)) } else { onUpdate(.message(message)) }
+            if let place { return try await take(place, .message(message)) }
+            responses += 1
+            onUpdate(.message(message))
         case .response, .unreadable: break
         }
     }

@@ -19,7 +19,7 @@ package final class Connection {
 
     /// Octets that were read since others had their turn on the loop, at most ``octetsPerTurn``.
     private var octetsInTurn = 0
-    private static let octetsPerTurn = 1 << 17
+    private static let octetsPerTurn = 1 << 15
 
     package init(_ socket: StreamSocket) { self.socket = socket }
 
