@@ -46,7 +46,11 @@ package struct KeyRotation: Sendable {
         return count
     }
 
-    func begin() throws { box.change(to: try SecretKeyFile.make("\(directory)/\(SecretKeyFile.nextName)")) }
+    /// A rotation that came to nothing is gone on with: its key, which is in its file alone, may have sealed values already.
+    func begin() throws {
+        let path = "\(directory)/\(SecretKeyFile.nextName)"
+        box.change(to: try Files.exists(path) ? SecretKeyFile.read(path) : SecretKeyFile.make(path))
+    }
 
     @discardableResult
     func resealAll() async throws -> Int {

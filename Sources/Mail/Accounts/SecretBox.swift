@@ -74,7 +74,10 @@ package struct SecretBox: Sendable {
     /// From now on this key seals; those before it go on opening what they sealed.
     package func change(to next: Secret) {
         let next = Key(next)
-        keys.withLock { $0 = Keys(current: next, earlier: [$0.current] + $0.earlier) }
+        keys.withLock { keys in
+            guard keys.current.id != next.id else { return }
+            keys = Keys(current: next, earlier: [keys.current] + keys.earlier)
+        }
     }
 
     package func seal(_ plaintext: [UInt8], at place: Place) -> [UInt8] {

@@ -85,7 +85,7 @@ package enum SecretKeyFile {
         return octets
     }
 
-    private static func read(_ path: String) throws -> Secret {
+    static func read(_ path: String) throws -> Secret {
         guard let key = decode(try Files.contents(path, limit: 4096)) else { throw Failure.malformed(path: path) }
         return key
     }

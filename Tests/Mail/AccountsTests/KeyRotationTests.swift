@@ -67,6 +67,17 @@ import Wire
             }
         }
 
+        /// Has a value that no key opens, which some others are sealed anew before; where it is, and what it was.
+        func breakValue() async throws -> (row: SealedRow, whole: [UInt8]) {
+            let rows = try await store.read { try $0.sealedRows(notBeginningWith: [], limit: 10_000) }
+            let row = try #require(rows.dropFirst(4).first)
+            var broken = row.sealed
+            broken[broken.count - 1] ^= 1
+            let octets = broken
+            try await store.write { try $0.replace(row, with: octets) }
+            return (row, row.sealed)
+        }
+
         /// Every value is there and says where it belongs; by which keys they are sealed.
         func check(_ box: SecretBox) async throws -> Set<[UInt8]> {
             let rows = try await store.read { try $0.sealedRows(notBeginningWith: [], limit: 10_000) }
@@ -163,16 +174,19 @@ import Wire
         try await withFixture { fixture in
             let box = try await fixture.prepare()
             try await fixture.fill(box)
-            let row = try #require(
-                try await fixture.store.read { try $0.sealedRows(notBeginningWith: [], limit: 1) }.first
-            )
-            var broken = row.sealed
-            broken[broken.count - 1] ^= 1
-            let octets = broken
-            try await fixture.store.write { try $0.replace(row, with: octets) }
+            let (row, whole) = try await fixture.breakValue()
             await #expect(throws: KeyRotation.Unreadable.self) { try await fixture.rotation(box).rotate {} }
             #expect(Files.exists("\(fixture.path)/secret.key.next"))
             #expect(box.keyIDs.count == 2)
+            // Values are sealed by the next key, which nothing but its file has: trying again makes no third one.
+            let next = try Files.contents("\(fixture.path)/secret.key.next", limit: 100)
+            await #expect(throws: KeyRotation.Unreadable.self) { try await fixture.rotation(box).rotate {} }
+            #expect(try Files.contents("\(fixture.path)/secret.key.next", limit: 100) == next)
+            #expect(box.keyIDs.count == 2)
+            try await fixture.store.write { try $0.replace(row, with: whole) }
+            _ = try await fixture.rotation(box).rotate {}
+            #expect(try Files.contents("\(fixture.path)/secret.key", limit: 100) == next)
+            #expect(try await fixture.check(try await fixture.prepare()) == [box.keyID])
         }
     }
 }
