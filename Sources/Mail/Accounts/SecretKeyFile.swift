@@ -41,12 +41,16 @@ package enum SecretKeyFile {
     /// Without one in the configuration it is that of `secret.key` in `directory`, which is made where the store has
     /// nothing encrypted yet. What an earlier key sealed is sealed anew: that of a rotation which was cut short, or `previous`.
     ///
-    /// - Parameter previous: the key that was given before the one that is given now.
+    /// - Parameters:
+    ///   - previous: the key that was given before the one that is given now.
+    ///   - complain: is told of a value that no key opens: the earlier key stays then, since the value is replaced by means of
+    ///     a server that runs, and whatever else the earlier key sealed is as good as before.
     package static func prepare(
         given: Secret?,
         previous: Secret? = nil,
         directory: String,
-        store: Store
+        store: Store,
+        complain: (KeyRotation.Unreadable) -> Void
     ) async throws -> SecretBox {
         let path = "\(directory)/\(name)"
         let sealed = try await store.read { try $0.sealedValues() }
@@ -74,8 +78,12 @@ package enum SecretKeyFile {
         }
         if known.count > 1 {
             let rotation = KeyRotation(store: store, box: box, directory: directory)
-            try await rotation.resealAll()
-            if isRotating { try rotation.finish() }
+            do {
+                try await rotation.resealAll()
+                if isRotating { try rotation.finish() }
+            } catch let unreadable as KeyRotation.Unreadable {
+                complain(unreadable)
+            }
         }
         return box
     }

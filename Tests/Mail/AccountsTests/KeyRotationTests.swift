@@ -18,11 +18,14 @@ import Wire
         static let count = 7
         let store: Store
         let path: String
+        let complaints = Lock(0)
 
         private static func words(_ row: SealedRow) -> [UInt8] { Array("\(row.field)".utf8) + row.row }
 
         func prepare(given: Secret? = nil, previous: Secret? = nil) async throws -> SecretBox {
-            try await SecretKeyFile.prepare(given: given, previous: previous, directory: path, store: store)
+            try await SecretKeyFile.prepare(given: given, previous: previous, directory: path, store: store) {
+                _ in complaints.withLock { $0 += 1 }
+            }
         }
 
         func rotation(_ box: SecretBox, batch: Int = 3) -> KeyRotation {
@@ -187,6 +190,25 @@ import Wire
             _ = try await fixture.rotation(box).rotate {}
             #expect(try Files.contents("\(fixture.path)/secret.key", limit: 100) == next)
             #expect(try await fixture.check(try await fixture.prepare()) == [box.keyID])
+        }
+    }
+
+    /// A value is replaced by means of a server that runs, so that it starts with both keys.
+    @Test func whatCannotBeReadKeepsNothingFromStarting() async throws {
+        try await withFixture { fixture in
+            let box = try await fixture.prepare()
+            try await fixture.fill(box)
+            let (row, whole) = try await fixture.breakValue()
+            await #expect(throws: KeyRotation.Unreadable.self) { try await fixture.rotation(box).rotate {} }
+            let next = try await fixture.prepare()
+            #expect(fixture.complaints.withLock { $0 } == 1)
+            #expect(next.keyIDs == box.keyIDs)
+            #expect(Files.exists("\(fixture.path)/secret.key.next"))
+            try await fixture.store.write { try $0.replace(row, with: whole) }
+            let last = try await fixture.prepare()
+            #expect(fixture.complaints.withLock { $0 } == 1)
+            #expect(try await fixture.check(last) == [box.keyID])
+            #expect(!Files.exists("\(fixture.path)/secret.key.next"))
         }
     }
 }

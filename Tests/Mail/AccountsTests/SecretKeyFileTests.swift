@@ -46,8 +46,8 @@ import Wire
 
     @Test func aKeyIsMadeOnceAndOnlyForUs() async throws {
         try await withStore { store, path in
-            let first = try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
-            let second = try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
+            let first = try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
+            let second = try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
             #expect(first.keyID == second.keyID)
             let attributes = try FileManager.default.attributesOfItem(atPath: "\(path)/secret.key")
             #expect(attributes[.posixPermissions] as? Int == 0o600)
@@ -57,28 +57,28 @@ import Wire
     @Test func aGivenKeyLeavesNoFile() async throws {
         try await withStore { store, path in
             let text = Base64.encode(RandomOctets.make(32))
-            _ = try await SecretKeyFile.prepare(given: Secret(text), directory: path, store: store)
+            _ = try await SecretKeyFile.prepare(given: Secret(text), directory: path, store: store) { _ in }
             #expect(!Files.exists("\(path)/secret.key"))
         }
     }
 
     @Test func withoutTheKeyOfWhatIsEncryptedNothingStarts() async throws {
         try await withStore { store, path in
-            let box = try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
+            let box = try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
             try await seal(box, in: store)
             let file = "\(path)/secret.key"
             try Files.rename(file, to: file + ".away")
             let keyID = String(decoding: Hex.encode(box.keyID.span), as: UTF8.self)
             await #expect(throws: SecretKeyFile.Failure.missing(path: file, rows: 1, keyID: keyID)) {
-                try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
+                try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
             }
             #expect(!Files.exists(file))
             let other = Secret(Base64.encode(RandomOctets.make(32)))
             await #expect(throws: SecretKeyFile.Failure.wrong(source: "the configuration", rows: 1, keyID: keyID)) {
-                try await SecretKeyFile.prepare(given: other, directory: path, store: store)
+                try await SecretKeyFile.prepare(given: other, directory: path, store: store) { _ in }
             }
             try Files.rename(file + ".away", to: file)
-            let again = try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
+            let again = try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
             #expect(again.keyID == box.keyID)
         }
     }
@@ -87,7 +87,7 @@ import Wire
         try await withStore { store, path in
             try Files.replaceContents(of: "\(path)/secret.key", with: Array("hello\n".utf8))
             await #expect(throws: SecretKeyFile.Failure.malformed(path: "\(path)/secret.key")) {
-                try await SecretKeyFile.prepare(given: nil, directory: path, store: store)
+                try await SecretKeyFile.prepare(given: nil, directory: path, store: store) { _ in }
             }
         }
     }
