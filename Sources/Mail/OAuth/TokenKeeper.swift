@@ -208,7 +208,7 @@ package final class TokenKeeper: AccessTokens {
         do throws(TokenAnswer.Problem) {
             let answer = try await endpoint.renew(refresh, at: provider)
             renewals[provider.name, "renewed"].add()
-            await keep(answer, look, account)
+            await keep(answer, refresh, provider, look, account)
             return answer.access
         } catch {
             throw await failed(error, look, account)
@@ -227,9 +227,16 @@ package final class TokenKeeper: AccessTokens {
         }
     }
 
-    private func keep(_ answer: TokenAnswer, _ look: Look, _ account: AccountKey) async {
-        var grant = look.grant
-        write(answer, to: &grant, of: look.id)
+    /// All of it is sealed now: the key may have changed while the provider was asked.
+    private func keep(
+        _ answer: TokenAnswer,
+        _ refresh: Secret,
+        _ provider: OAuthProvider,
+        _ look: Look,
+        _ account: AccountKey
+    ) async {
+        var grant = grant(answer, refresh: refresh, at: provider, for: look.id)
+        grant.version = look.grant.version
         let renewed = grant
         do {
             _ = try await store.write { try $0.oauthGrants.renew(renewed, of: account) }
@@ -249,12 +256,9 @@ package final class TokenKeeper: AccessTokens {
             return .unavailable(reason)
         case .invalidGrant(let reason):
             renewals[look.grant.provider, "invalid_grant"].add()
-            var grant = look.grant
-            grant.problem = reason
-            let ended = grant
             do {
                 try await store.write { tx in
-                    guard try tx.oauthGrants.renew(ended, of: account) else { return }
+                    guard try tx.oauthGrants.end(look.grant, of: account, reason: reason) else { return }
                     try tx.mirror.set(.authenticationFailed, reason: reason, of: account)
                 }
             } catch {

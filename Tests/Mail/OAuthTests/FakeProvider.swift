@@ -25,6 +25,7 @@ final class FakeProvider: Sendable {
     typealias Script = @Sendable (_ turn: Int, _ form: String) async -> (Int, String)?
 
     let keeper: TokenKeeper
+    let box: SecretBox
     let store: Store
     let account: AccountRow
     let forms = Lock<[String]>([])
@@ -37,8 +38,15 @@ final class FakeProvider: Sendable {
         return (200, #"{"access_token":"\#(access)","token_type":"Bearer","expires_in":\#(seconds)\#(member)}"#)
     }
 
-    private init(store: Store, account: AccountRow, group: EventLoopGroup, _ make: (Clock) -> TokenKeeper) {
+    private init(
+        store: Store,
+        box: SecretBox,
+        account: AccountRow,
+        group: EventLoopGroup,
+        _ make: (Clock) -> TokenKeeper
+    ) {
         self.store = store
+        self.box = box
         self.account = account
         self.group = group
         let passed = passed
@@ -94,11 +102,12 @@ final class FakeProvider: Sendable {
             username: .address
         )
         let quiet = logger
-        let fake = FakeProvider(store: store, account: account, group: group) { clock in
+        let box = SecretBox(key: Secret([UInt8](repeating: 5, count: 32)))
+        let fake = FakeProvider(store: store, box: box, account: account, group: group) { clock in
             TokenKeeper(
                 [provider],
                 store: store,
-                box: SecretBox(key: Secret([UInt8](repeating: 5, count: 32))),
+                box: box,
                 web: web,
                 loops: group.loops,
                 metrics: MetricsRegistry(),

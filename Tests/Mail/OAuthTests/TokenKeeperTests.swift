@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 import Wire
 
+@testable import Accounts
 @testable import OAuth
 
 @Suite struct TokenKeeperTests {
@@ -113,6 +114,25 @@ import Wire
             return fake.forms.withLock { $0.last }
         }
         #expect(version?.contains("refresh_token=new&") == true)
+    }
+
+    /// The key may be rotated while a provider is asked: what is written then must not be sealed by the one that is gone.
+    @Test(arguments: [FakeProvider.token("a1"), (400, #"{"error":"invalid_grant"}"#)])
+    func anAnswerBringsNoEarlierKeyBack(_ status: Int, _ body: String) async throws {
+        let isRotated = Lock(false)
+        let late = try await FakeProvider.run { _, _ in
+            while !isRotated.withLock({ $0 }) { try? await EventLoop.current?.sleep(milliseconds: 5) }
+            return (status, body)
+        } _: { fake in
+            async let token = fake.token()
+            while fake.forms.withLock({ $0.isEmpty }) { try await EventLoop.current?.sleep(milliseconds: 5) }
+            fake.box.change(to: Secret([UInt8](repeating: 6, count: 32)))
+            try await KeyRotation(store: fake.store, box: fake.box, directory: "").resealAll()
+            isRotated.withLock { $0 = true }
+            _ = await token
+            return try await fake.store.read { try $0.sealedRows(notBeginningWith: fake.box.head, limit: 10) }
+        }
+        #expect(late.isEmpty)
     }
 
     @Test func withoutAGrantThereIsNoToken() async throws {

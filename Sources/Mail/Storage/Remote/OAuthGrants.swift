@@ -89,11 +89,11 @@ extension OAuthGrants where View == Transaction {
         )
     }
 
-    /// What became of the grant of this version; false where another has taken its place, which then stays.
+    /// What was got for the grant of this version; false where another has taken its place, which then stays.
     package func renew(_ grant: OAuthGrant, of account: AccountKey) throws -> Bool {
         let changes = try connection.run(
             """
-            UPDATE oauth_grants SET refresh = ?3, access = ?4, expires = ?5, due = ?6, problem = ?7
+            UPDATE oauth_grants SET refresh = ?3, access = ?4, expires = ?5, due = ?6, problem = NULL
             WHERE account = ?1 AND version = ?2
             """,
             account,
@@ -101,8 +101,18 @@ extension OAuthGrants where View == Transaction {
             grant.refresh,
             grant.access,
             grant.expires?.milliseconds,
-            grant.due?.milliseconds,
-            grant.problem
+            grant.due?.milliseconds
+        )
+        return changes > 0
+    }
+
+    /// The grant of this version gives no more; false where another has taken its place, which then stays.
+    package func end(_ grant: OAuthGrant, of account: AccountKey, reason: String) throws -> Bool {
+        let changes = try connection.run(
+            "UPDATE oauth_grants SET problem = ?3 WHERE account = ?1 AND version = ?2",
+            account,
+            grant.version,
+            reason
         )
         return changes > 0
     }
