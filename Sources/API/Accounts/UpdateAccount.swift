@@ -22,30 +22,25 @@ enum UpdateAccount {
     static let operation = Operation("updateAccount", .patch, "/v1/accounts/{account}", scope: .admin) { call in
         try call.refuseParameters()
         let (reference, caller) = (call.account, call.caller)
-        let (old, known, provider) = try await call.store.read { snapshot in
-            let account = try reference.resolve(in: snapshot, for: caller)
-            return (
-                account, try snapshot.remoteServers.list(of: account.key),
-                try snapshot.oauthGrants.get(account.key)?.provider
-            )
-        }
-        let kind = old.kind
+        let account = try await call.store.read { try reference.resolve(in: $0, for: caller) }
+        let (id, kind) = (account.id, account.kind)
         let body = try await call.decodeBody { (reader: inout JSONObjectReader) -> Body? in read(&reader, kind) }
         var change = body.change
         if let password = body.password { change.verifier = .some(try await call.api.verifier(of: password)) }
         let credentials = call.api.credentials
-        let grant = try call.api.grant(of: body.servers, for: old.id)
-        let servers = try body.servers.map { server in
-            let before = known.first { $0.service == server.service }
-            let isOther = grant == nil && (server.authorisation.map { $0.provider != provider } ?? false)
-            guard !isOther,
-                let sealed = server.sealed(credentials, of: old.id, old: before, hasGrant: grant != nil)
-            else { throw server.missingSecret }
-            return sealed
-        }
+        let grant = try call.api.grant(of: body.servers, for: id)
         let wanted = change
         let shown = try await call.store.write { transaction -> ShownAccount in
-            let key = try reference.resolve(in: transaction, for: caller).key
+            let key = try AccountReference(Array("\(id)".utf8)[...]).resolve(in: transaction, for: caller).key
+            // What stays as it was is what is there now: it may have been replaced, or sealed anew, while the body came.
+            let provider = try transaction.oauthGrants.get(key)?.provider
+            let servers = try body.servers.map { server in
+                let before = try transaction.remoteServers.get(server.service, of: key)
+                let isOther = grant == nil && (server.authorisation.map { $0.provider != provider } ?? false)
+                guard !isOther, let sealed = server.sealed(credentials, of: id, old: before, hasGrant: grant != nil)
+                else { throw server.missingSecret }
+                return sealed
+            }
             if let server = servers.first(where: { $0.service == .imap }),
                 let old = try transaction.remoteServers.get(.imap, of: key), !server.isSameMailbox(as: old)
             {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Accounts
 import JSON
 import Storage
 import TestSupport
 import Testing
+import Wire
 
 @testable import API
+@testable import Accounts
 
 @Suite struct AuthorizeAccountTests {
     /// The path of a URL of ours.
@@ -190,6 +191,36 @@ import Testing
                 try snapshot.accounts.find(id).flatMap { try snapshot.oauthGrants.get($0.key) }
             }
             #expect(grant == nil)
+        }
+    }
+
+    /// The key may be rotated while a body comes: what stays as it was must not be sealed by the one that is gone.
+    @Test func aChangeBringsNoEarlierKeyBack() async throws {
+        try await withServer { server in
+            let login = #"{"host":"i.example","username":"ann","password":"pw"}"#
+            let made = try server.send(
+                "POST",
+                "/v1/accounts",
+                json: #"{"kind":"imap","address":"ann@example.com","imap":\#(login)}"#
+            )
+            let connection = try server.client.connect()
+            let body = #"{"imap":{"host":"i.example","username":"ann"}}"#
+            connection.send(
+                Array(
+                    ("PATCH /v1/accounts/\(try #require(made["id"])) HTTP/1.1\r\nHost: 127.0.0.1:\(server.client.port)\r\n"
+                        + "Authorization: Bearer \(server.admin)\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: \(body.utf8.count)\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+                        .utf8
+                )
+            )
+            // It waits for the body.
+            #expect(connection.receive()?.starts(with: Array("HTTP/1.1 100".utf8)) == true)
+            server.box.change(to: Secret([UInt8](repeating: 2, count: 32)))
+            try await KeyRotation(store: server.store, box: server.box, directory: "").resealAll()
+            connection.send(Array(body.utf8))
+            #expect(connection.receive()?.starts(with: Array("HTTP/1.1 200".utf8)) == true)
+            let late = try await server.store.read { try $0.sealedRows(notBeginningWith: server.box.head, limit: 10) }
+            #expect(late.isEmpty)
         }
     }
 

@@ -37,6 +37,8 @@ final class TestServer: Sendable {
     let client: TestClient
     let webhooks: WebhookDispatcher
     let mailboxes: RemoteMailboxes
+    /// What secrets are sealed with.
+    let box = SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))
     /// Gets what webhooks send, and answers as the test says.
     let receiver = TestReceiver()
     /// A token that may do everything.
@@ -70,7 +72,6 @@ final class TestServer: Sendable {
             hostname: hostname,
             messageOctets: 64 << 20
         )
-        let box = SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))
         let webhooks = WebhookDispatcher(
             WebhookParts(
                 store: store,
