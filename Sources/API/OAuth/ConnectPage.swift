@@ -63,13 +63,16 @@ enum ConnectPage {
 }
 
 extension Call {
-    func respond(page: String, _ status: HTTPStatus = .ok, destination: String? = nil) async throws {
+    func respond(
+        page: String,
+        _ status: HTTPStatus = .ok,
+        destination: String? = nil,
+        cookie: String? = nil
+    ) async throws {
+        var fields = try ConnectPage.fields(destination: destination)
+        if let cookie { try fields.add("Set-Cookie", cookie.utf8) }
         try await exchange.respond(
-            HTTPResponse(
-                status,
-                contentType: "text/html; charset=utf-8",
-                fields: try ConnectPage.fields(destination: destination)
-            ),
+            HTTPResponse(status, contentType: "text/html; charset=utf-8", fields: fields),
             body: ByteBuffer(Array(page.utf8))
         )
     }

@@ -25,6 +25,12 @@ import Wire
         try server.send("POST", "/v1/oauth/authorizations", json: #"{"provider":"google",\#(members)}"#)
     }
 
+    /// What the page gave the browser.
+    private func cookie(_ server: TestServer, _ target: String) throws -> String {
+        let page = try server.client.send("GET", target, token: nil)
+        return String(try #require(page.field("set-cookie")?.split(separator: ";").first))
+    }
+
     @Test func thePageLeadsToTheProvider() async throws {
         try await withServer { server in
             let begun = try begin(server, #""address":"o'ann@example.com""#)
@@ -41,10 +47,16 @@ import Wire
             #expect(policy.contains("frame-ancestors 'none'"))
             #expect(page.field("referrer-policy") == "no-referrer")
             #expect(page.field("cache-control") == "no-store")
-            let gone = try server.client.send("POST", target, token: nil)
+            let cookie = try #require(page.field("set-cookie"))
+            let mark = String(try #require(cookie.split(separator: ";").first))
+            let gone = try server.client.send("POST", target, token: nil, fields: [("Cookie", mark)])
             #expect(gone.status == 303)
             #expect(gone.field("location") == begun["authorizeUrl"])
-            let cookie = try #require(gone.field("set-cookie"))
+            #expect(gone.field("set-cookie") == cookie)
+            #expect(
+                try server.client.send("GET", target, token: nil, fields: [("Cookie", mark)]).field("set-cookie")
+                    == cookie
+            )
             #expect(cookie.hasPrefix("__Host-postern-connect="))
             #expect(cookie.hasSuffix("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"))
             #expect(try server.client.send("GET", "/connect/none", token: nil).status == 404)
@@ -52,11 +64,29 @@ import Wire
         }
     }
 
+    /// Cookies of ours come with no form of another site (SameSite=Lax); those of a neighbour in our domain say what they are.
+    @Test(arguments: [nil, "same-site", "cross-site", "none"])
+    func aFormThatIsNotOursLeadsNowhere(_ site: String?) async throws {
+        try await withServer { server in
+            let begun = try begin(server)
+            let target = try path(begun["connectUrl"])
+            let cookie = try cookie(server, target)
+            let fields = site.map { [("Cookie", cookie), ("Sec-Fetch-Site", $0)] } ?? []
+            let answer = try server.client.send("POST", target, token: nil, fields: fields)
+            #expect(answer.status == 200)
+            #expect(answer.text.contains("<form method=\"post\""))
+            // And nothing is bound to that browser.
+            let own = [("Cookie", cookie), ("Sec-Fetch-Site", "same-origin")]
+            #expect(try server.client.send("POST", target, token: nil, fields: own).status == 303)
+        }
+    }
+
     @Test func theBrowserThatBeganItComesBackOnce() async throws {
         try await withServer { server in
             let begun = try begin(server, #""returnUrl":"https://app.example.com/done?from=us","state":"a&b""#)
-            let gone = try server.client.send("POST", try path(begun["connectUrl"]), token: nil)
-            let cookie = try #require(gone.field("set-cookie")?.split(separator: ";").first)
+            let target = try path(begun["connectUrl"])
+            let cookie = try cookie(server, target)
+            _ = try server.client.send("POST", target, token: nil, fields: [("Cookie", cookie)])
             let state = try state(begun["authorizeUrl"])
             let back = try server.client.send(
                 "GET",
@@ -82,7 +112,8 @@ import Wire
     @Test func anotherBrowserEndsNothing() async throws {
         try await withServer { server in
             let begun = try begin(server, #""returnUrl":"https://app.example.com/done""#)
-            _ = try server.client.send("POST", try path(begun["connectUrl"]), token: nil)
+            let target = try path(begun["connectUrl"])
+            _ = try server.client.send("POST", target, token: nil, fields: [("Cookie", try cookie(server, target))])
             let callback = "/oauth2/callback/google?state=\(try state(begun["authorizeUrl"]))&code=x"
             #expect(try server.client.send("GET", callback, token: nil).status == 404)
         }

@@ -176,8 +176,9 @@ begun = client.json("POST", "/v1/oauth/authorizations", {"provider": "generic", 
 status, fields, page = browse("GET", begun["connectUrl"])
 claims.check("the page is there, without scripts", status == 200 and "<script" not in page and "u1@example.com" in page, page)
 claims.check("and its policy lets nothing in", fields["Content-Security-Policy"].startswith("default-src 'none'"), fields)
-status, fields, _ = browse("POST", begun["connectUrl"])
 cookie = fields["Set-Cookie"].split(";")[0]
+claims.check("another site's form shows the page only", browse("POST", begun["connectUrl"])[0] == 200)
+status, fields, _ = browse("POST", begun["connectUrl"], cookie)
 claims.check("it leads on", status == 303, status)
 back = consent(fields["Location"], "u1")
 status, fields, _ = browse("GET", back, cookie)
@@ -193,7 +194,7 @@ claims.check("the provider has nothing to complain of", not provider.wrong, prov
 
 # Somebody else's browser, and somebody else's mailbox.
 begun = client.json("POST", "/v1/oauth/authorizations", {"provider": "generic", "account": account, "returnUrl": RETURN})
-_, fields, _ = browse("POST", begun["connectUrl"])
+_, fields, _ = browse("POST", begun["connectUrl"], cookie)
 claims.check("a link that was sent on ends in nothing", browse("GET", consent(fields["Location"], "u1"))[0] == 404)
 begun = client.json("POST", "/v1/oauth/authorizations", {"provider": "generic", "account": account, "returnUrl": RETURN})
 _, fields, _ = browse("GET", consent(begun["authorizeUrl"], "u2"))
