@@ -131,6 +131,7 @@ package final class API: HTTPApplication {
         switch router.match(exchange.method, exchange.path) {
         case .found(let operation, let template, let parameters):
             exchange.route = template
+            exchange.isPathSecret = operation.isPathSecret
             var caller = Caller.anybody
             if let scope = operation.scope { caller = try await authenticate(exchange, for: scope) }
             let call = Call(api: self, exchange: exchange, parameters: parameters, caller: caller)

@@ -14,6 +14,8 @@ struct Operation: Sendable {
     let scope: TokenScopes?
     /// It shows mail, of which a server may know more than its mirror.
     let showsMail: Bool
+    /// A ticket in the path lets whoever knows it go on.
+    let isPathSecret: Bool
     let handler: Handler
 
     init(
@@ -30,6 +32,7 @@ struct Operation: Sendable {
         showsMail =
             method == .get
             && ["folders", "messages", "threads"].contains { "\(path)".hasPrefix("/v1/accounts/{account}/\($0)") }
+        isPathSecret = "\(path)".contains("{ticket}")
         self.handler = handler
     }
 }

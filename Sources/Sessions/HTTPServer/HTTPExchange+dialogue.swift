@@ -104,6 +104,7 @@ extension HTTPExchange {
         if madeRequestID != nil { madeRequestID = nil }
         if !addedLines.isEmpty { addedLines.removeAll() }
         if callerName != nil { callerName = nil }
+        isPathSecret = false
         answer = .none
         sentOctets = 0
         chunksBody = false
@@ -176,13 +177,14 @@ extension HTTPExchange {
         if server.logsRequests { logRequest(duration) }
     }
 
-    /// The path is as it came, so that what was asked can be seen; a query is not written, since it may hold what people look
-    /// for.
+    /// The path is as it came, so that what was asked can be seen, unless it has a secret in it; a query is not written, since it
+    /// may hold what people look for.
     private func logRequest(_ duration: UInt64) {
+        let route: Logger.MetadataValue = "\(template.map { "\($0)" } ?? "-")"
         var facts: Logger.Metadata = [
             "request_id": "\(String(decoding: requestID, as: UTF8.self))",
-            "method": "\(outline.method.name)", "route": "\(template.map { "\($0)" } ?? "-")",
-            "path": "\(path.span.repairedUTF8String())",
+            "method": "\(outline.method.name)", "route": route,
+            "path": isPathSecret ? route : "\(path.span.repairedUTF8String())",
             "code": .stringConvertible(status.code), "received": .stringConvertible(receivedOctets),
             "sent": .stringConvertible(sentOctets), "duration_us": .stringConvertible(duration / 1000),
             "remote": "\(connection.peer)",

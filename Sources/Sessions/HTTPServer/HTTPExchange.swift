@@ -123,6 +123,9 @@ package final class HTTPExchange {
         set { callerName = newValue }
     }
 
+    /// Whether the path has a secret in it: the log gets its template instead.
+    package var isPathSecret = false
+
     /// Whether requests become lines of the log, so that it is worth while to say more about this one.
     package var isLogged: Bool { server.logsRequests }
 

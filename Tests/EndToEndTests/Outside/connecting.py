@@ -121,6 +121,7 @@ postern_server = Server(postern, data, (
     f"egress.caFile={own}", f"oauth.publicUrl={origin}", f"oauth.returnUrls={RETURN}", f"oauthGeneric.clientId={CLIENT}",
     f"oauthGeneric.authorizeUrl={provider_origin}/authorize", f"oauthGeneric.tokenUrl={provider_origin}/token",
     "oauthGeneric.scopes=mail,offline", "oauthGeneric.usernameClaim=email", "oauthGeneric.clientAuthentication=basic",
+    "log.requests=true",
 ), wrapper=("env", f"POSTERN_OAUTH_GENERIC_CLIENT_SECRET={SECRET}"))
 client = postern_server.client()
 pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(open(certificate).read())).hexdigest()
@@ -173,6 +174,7 @@ def is_live(account):
 # A new account, through our page.
 begun = client.json("POST", "/v1/oauth/authorizations", {"provider": "generic", "address": "u1@example.com", "imap": imap("u1"),
                                                        "returnUrl": RETURN, "state": "s 1"})
+ticket = begun["connectUrl"].rsplit("/", 1)[1]
 status, fields, page = browse("GET", begun["connectUrl"])
 claims.check("the page is there, without scripts", status == 200 and "<script" not in page and "u1@example.com" in page, page)
 claims.check("and its policy lets nothing in", fields["Content-Security-Policy"].startswith("default-src 'none'"), fields)
@@ -263,4 +265,6 @@ for folder, _, names in os.walk(data):
             everything += open(path, "rb").read()
 shown = [token for token in [*provider.access, *(r for _, r in provider.families.values()), refresh] if token.encode() in everything]
 claims.check("no token is readable in the store or the log", not shown, shown)
+claims.check("requests are logged, without their tickets and codes", b"/connect/{ticket}" in everything and not any(
+    secret.encode() in everything for secret in [ticket, back.split("code=")[1].split("&")[0]]), back)
 claims.end()
