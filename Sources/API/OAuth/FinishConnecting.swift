@@ -182,17 +182,13 @@ enum FinishConnecting {
                 .badRequest
             )
         }
-        var members: [(StaticString, [UInt8])] = []
+        var members: [(name: String, value: [UInt8])] = []
         if let account { members.append(("account", Array("\(account)".utf8))) }
         if let error { members.append(("error", Array(error.utf8))) }
         if let state = purpose.state { members.append(("state", Array(state.utf8))) }
-        var query: [UInt8] = []
-        for (name, value) in members {
-            query.append(query.isEmpty && !url.utf8.contains(ASCII.question) ? ASCII.question : UInt8(ascii: "&"))
-            name.withUTF8Buffer { query += $0 }
-            query.append(ASCII.equals)
-            PercentEncoding.encode(value.span, into: &query)
-        }
-        try await call.redirect(to: url + String(decoding: query, as: UTF8.self))
+        let mark = url.utf8.contains(ASCII.question) ? "&" : "?"
+        try await call.redirect(
+            to: url + mark + String(decoding: PercentEncoding.encode(members: members), as: UTF8.self)
+        )
     }
 }

@@ -155,15 +155,8 @@ package final class AuthorizationFlows<Purpose: Sendable>: Sendable {
         ]
         members += provider.parameters.map { ($0.name, Array($0.value.utf8)) }
         if let hint { members.append(("login_hint", Array(hint.utf8))) }
-        var text: [UInt8] = []
-        for (name, value) in members {
-            if !text.isEmpty { text.append(UInt8(ascii: "&")) }
-            PercentEncoding.encode(Array(name.utf8).span, into: &text)
-            text.append(ASCII.equals)
-            PercentEncoding.encode(value.span, into: &text)
-        }
         let mark = provider.authorizeURL.utf8.contains(ASCII.question) ? "&" : "?"
-        return provider.authorizeURL + mark + String(decoding: text, as: UTF8.self)
+        return provider.authorizeURL + mark + String(decoding: PercentEncoding.encode(members: members), as: UTF8.self)
     }
 }
 

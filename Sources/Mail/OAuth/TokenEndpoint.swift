@@ -40,7 +40,7 @@ struct TokenEndpoint: Sendable {
 
     private func ask(
         _ provider: OAuthProvider,
-        _ members: [(name: StaticString, value: [UInt8])]
+        _ members: [(name: String, value: [UInt8])]
     ) async throws(TokenAnswer.Problem) -> TokenAnswer {
         var request = WebRequest("POST", provider.tokenURL)
         request.fields = [
@@ -57,7 +57,7 @@ struct TokenEndpoint: Sendable {
         case (_, nil):
             members.append(("client_id", Array(provider.clientID.utf8)))
         }
-        request.body = Self.form(members)
+        request.body = PercentEncoding.encode(members: members)
         request.totalMilliseconds = milliseconds
         request.owner = "oauth \(provider.name)"
         let response: WebResponse
@@ -77,17 +77,5 @@ struct TokenEndpoint: Sendable {
         text.append(ASCII.colon)
         secret.withOctets { PercentEncoding.encode($0.span, into: &text) }
         return "Basic \(String(decoding: Base64.encode(text), as: UTF8.self))"
-    }
-
-    /// `application/x-www-form-urlencoded`.
-    static func form(_ members: [(name: StaticString, value: [UInt8])]) -> [UInt8] {
-        var text: [UInt8] = []
-        for (name, value) in members {
-            if !text.isEmpty { text.append(UInt8(ascii: "&")) }
-            name.withUTF8Buffer { text += $0 }
-            text.append(ASCII.equals)
-            PercentEncoding.encode(value.span, into: &text)
-        }
-        return text
     }
 }

@@ -41,4 +41,16 @@ public enum PercentEncoding {
             }
         }
     }
+
+    /// Members as a query has them, and a form (`application/x-www-form-urlencoded`): `name=value`, with `&` between them.
+    public static func encode(members: [(name: String, value: [UInt8])]) -> [UInt8] {
+        var out: [UInt8] = []
+        for (name, value) in members {
+            if !out.isEmpty { out.append(UInt8(ascii: "&")) }
+            encode(Array(name.utf8).span, into: &out)
+            out.append(ASCII.equals)
+            encode(value.span, into: &out)
+        }
+        return out
+    }
 }

@@ -26,6 +26,15 @@ import Wire
         #expect(Self.parse(text) == expected)
     }
 
+    @Test func whatIsWrittenIsRead() {
+        let members = [("a", "b c"), ("a&b", "="), ("é+", "%"), ("none", "")]
+        let text = PercentEncoding.encode(members: members.map { ($0, Array($1.utf8)) })
+        let written = String(decoding: text, as: UTF8.self)
+        #expect(written == "a=b%20c&a%26b=%3D&%C3%A9%2B=%25&none=")
+        #expect(Self.parse(written) == members.map { "\($0)=\($1)" })
+        #expect(PercentEncoding.encode(members: []).isEmpty)
+    }
+
     @Test func duplicatesAndStrangersAreRefusedByName() throws {
         let query = try QueryParameters(parsing: Array("limit=50&limit=60&order=up&all=true&n=7".utf8).span)
         #expect(throws: HTTPProblem.self) { try query.single("limit") }
