@@ -41,55 +41,38 @@ extension POP3ServerMachine {
             humour(&output)
             return nil
         }
-        guard let known = SASLMechanism(name: mechanism.span), Self.mechanisms.contains(known) else {
+        guard var dialogue = SASLServerDialogue(mechanism.span, among: Self.mechanisms, mark: "+ ") else {
             refuse(.unknownMechanism, &output)
             return nil
         }
-        var exchange = SASLServerExchange(known)
-        guard let initialResponse else { return take(exchange.start(initialResponse: nil), exchange, &output) }
-        // A single "=" is the initial response that is there and empty (RFC 5034 §4).
-        guard let decoded = initialResponse == [ASCII.equals] ? [] : Base64.decode(initialResponse.span) else {
-            refuse(.badResponse, &output)
-            return nil
-        }
-        return take(exchange.start(initialResponse: decoded), exchange, &output)
+        let step = dialogue.begin(initialResponse, &output)
+        return take(step, dialogue, &output)
     }
 
     /// A line that answers a challenge.
     mutating func respond(
         _ line: [UInt8],
-        _ exchange: SASLServerExchange,
+        _ dialogue: SASLServerDialogue,
         _ output: inout ByteBuffer
     ) -> Action? {
         verb = .auth
         state = .command
-        guard line != [ASCII.asterisk] else {
-            refuse(.cancelled, &output)
-            return nil
-        }
-        guard let decoded = Base64.decode(line.span) else {
-            refuse(.badResponse, &output)
-            return nil
-        }
-        var exchange = exchange
-        return take(exchange.received(decoded), exchange, &output)
+        var dialogue = dialogue
+        let step = dialogue.received(line, &output)
+        return take(step, dialogue, &output)
     }
 
     private mutating func take(
-        _ step: SASLServerExchange.Step,
-        _ exchange: SASLServerExchange,
+        _ step: SASLServerDialogue.Step,
+        _ dialogue: SASLServerDialogue,
         _ output: inout ByteBuffer
     ) -> Action? {
         switch step {
-        case .challenge(let challenge):
-            output.append("+ ")
-            output.append(Base64.encode(challenge))
-            output.appendLineEnd()
-            state = .authentication(exchange)
-            return nil
+        case .challenged: state = .authentication(dialogue)
         case .credentials(let credentials):
             state = .deciding(.authenticate)
             return .authenticate(credentials)
+        case .cancelled: refuse(.cancelled, &output)
         case .failure(.malformedResponse): refuse(.badResponse, &output)
         case .failure(.notAuthorized): refuse(.badCredentials, &output)
         }

@@ -68,7 +68,7 @@ extension POP3ServerMachine {
         serial += 1
         let line = input.bytes.extracting(0..<(length - 2)).array()
         input.consume(length)
-        if case .authentication(let exchange) = state { return respond(line, exchange, &output) }
+        if case .authentication(let dialogue) = state { return respond(line, dialogue, &output) }
         verb = POP3ServerCommand.verb(of: line.span)
         guard !line.contains(ASCII.cr), !line.contains(ASCII.nul) else {
             refuse(.controlInCommand, &output)

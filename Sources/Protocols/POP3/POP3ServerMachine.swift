@@ -47,7 +47,7 @@ package struct POP3ServerMachine: ~Copyable {
         case command
         /// A line too long is read to its end and then refused.
         case discarding(endsInCR: Bool)
-        case authentication(SASLServerExchange)
+        case authentication(SASLServerDialogue)
         case handshake
         case deciding(Question)
         /// The answer to LIST or UIDL, from this index on.

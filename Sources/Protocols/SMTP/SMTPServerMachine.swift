@@ -54,7 +54,7 @@ package struct SMTPServerMachine: ~Copyable {
         case command
         /// A line too long is read to its end and then refused.
         case discarding(SMTPReply, endsInCR: Bool)
-        case authentication(SASLServerExchange)
+        case authentication(SASLServerDialogue)
         case handshake
         case deciding(Question)
         case text(SMTPTextDecoder)
