@@ -13,6 +13,7 @@ extension POP3ServerMachine {
         guard session.isTLS else { return refuse(.tlsFirst, &output) }
         self.name = name
         reply(.nameTaken, &output)
+        humour(&output)
     }
 
     mutating func pass(_ password: Secret, _ output: inout ByteBuffer) -> Action? {
