@@ -9,6 +9,9 @@ package struct POP3Maildrop: Sendable {
     private var idOctets: [UInt8] = []
     private var idEnds: [Int] = []
     private var isMarked: [Bool] = []
+    /// Those that are marked, in the order in which they were.
+    private var marks: [Int] = []
+    private var octets: Int64 = 0
     /// Of those that are not marked.
     package private(set) var unmarkedCount = 0
     package private(set) var unmarkedOctets: Int64 = 0
@@ -33,6 +36,7 @@ package struct POP3Maildrop: Sendable {
         isMarked.append(false)
         unmarkedCount += 1
         unmarkedOctets += size
+        octets += size
     }
 
     /// Marked ones included.
@@ -50,17 +54,20 @@ package struct POP3Maildrop: Sendable {
 
     mutating func mark(_ index: Int) {
         isMarked[index] = true
+        marks.append(index)
         unmarkedCount -= 1
         unmarkedOctets -= sizes[index]
     }
 
+    /// Costs no more than the marks did, so that it cannot be asked for too often.
     mutating func unmarkAll() {
-        for index in marked { isMarked[index] = false }
+        for index in marks { isMarked[index] = false }
+        marks = []
         unmarkedCount = sizes.count
-        unmarkedOctets = sizes.reduce(0, +)
+        unmarkedOctets = octets
     }
 
-    var hasMarks: Bool { unmarkedCount < sizes.count }
+    var hasMarks: Bool { !marks.isEmpty }
     /// Ascending.
-    var marked: [Int] { isMarked.indices.filter { isMarked[$0] } }
+    var marked: [Int] { marks.sorted() }
 }
