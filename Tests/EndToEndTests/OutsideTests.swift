@@ -206,6 +206,16 @@ import Testing
         #expect(try server.stop() == 0)
     }
 
+    /// Some that hang, lie and refuse; all of them are for a release build.
+    @Test func accountsAtServersThatMisbehaveKeepToThemselves() throws {
+        let names = [
+            "refuses-login", "lists-nothing", "flips-uidvalidity", "says-nothing", "cuts-in-literal", "lacks-starttls",
+            "refuses-starttls", "injects-behind-starttls", "answers-starttls-in-clear", "repeats-uidl",
+        ]
+        let outcome = try python("misbehaviours.py", [Project.postern, "\(try root)/misbehaviours"] + names)
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+    }
+
     @Test(.enabled(if: Dovecot.isInstalled, "dovecot is not installed"))
     func mailAtAPOP3ServerIsFetchedOnceAndDeletedWhenItIsHere() throws {
         let relay = try PeerProcess.freePorts(1)[0]

@@ -126,7 +126,11 @@ extension RemoteError {
     init(_ failure: IMAPClientFailure) {
         switch failure {
         case .refused(.authentication, let status):
-            self = status.code == .unavailable ? .unavailable(status.text) : .authentication(status.text)
+            if status.isAboutLimits {
+                self = .busy(status.text)
+            } else {
+                self = status.code == .unavailable ? .unavailable(status.text) : .authentication(status.text)
+            }
         case .refused(_, let status), .bye(let status):
             self = status.isAboutLimits ? .busy(status.text) : .unavailable(status.text)
         case .authentication(let error): self = .authentication("\(error)")

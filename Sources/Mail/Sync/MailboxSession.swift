@@ -104,7 +104,9 @@ final class MailboxSession {
         hasOtherNews = false
         imap.maximumFolders = limit < 10_000_000 ? limit * 10 : limit
         return try await asking {
-            var listed = try await imap.folders(status: Self.statusItems).prefix(limit).map {
+            // One whose name no command can carry does not keep the others from being looked at.
+            var listed = try await imap.folders(status: Self.statusItems).filter(\.mailbox.isSendable).prefix(limit).map
+            {
                 ListedFolder(entry: $0.entry, status: $0.status)
             }
             let untold = listed.indices.filter { listed[$0].entry.isSelectable && listed[$0].status == nil }

@@ -50,9 +50,13 @@ extension IMAPClientSession {
         let wanted = IMAPSortedRanges(uids)
         var vanished: [ClosedRange<UInt32>] = []
         var collecting = IMAPCollectedSections(items, limit: Self.collectedOctets)
+        // Some servers tell of a message several times, but none without end.
+        var rest = min(uids.count, 1 << 32) * 4 + 10_000
         let results = try await perform(commands) { _, told in
             switch told {
             case .message(var message):
+                guard rest > 0 else { throw IMAPSessionError.tooMuch }
+                rest -= 1
                 message.sections = collecting.finish()
                 if let uid = message.uid, wanted.contains(uid) {
                     try await take(message)

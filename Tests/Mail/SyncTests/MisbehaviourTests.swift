@@ -33,9 +33,13 @@ import Testing
                 account.server.misbehave([])
                 account.reconnect()
                 try await account.settled(20)
-                let folders = try await account.store.read { try $0.mirror.folders(of: account.account.key) }
-                let names = Set(folders.filter { $0.remote != nil }.map(\.folder.name.text))
-                #expect(names == ["INBOX", "Drafts", "Sent", "Trash", "Archive"], "\(misbehaviour)")
+                // What was listed before goes with a round on the new connection.
+                try await account.wait {
+                    _ = try await account.mailbox.refresh(milliseconds: 5_000)
+                    let folders = try await account.store.read { try $0.mirror.folders(of: account.account.key) }
+                    let names = Set(folders.filter { $0.remote != nil }.map(\.folder.name.text))
+                    return names == ["INBOX", "Drafts", "Sent", "Trash", "Archive"]
+                }
                 #expect(try await account.store.verify() == [], "\(misbehaviour)")
             }
         }
@@ -95,6 +99,24 @@ import Testing
                 .change(add: MessageFlags([.flagged]), remove: MessageFlags())
             )
             #expect(try await account.inbox().first?.flags == MessageFlags())
+        }
+    }
+
+    @Test func foldersWithNamesThatNobodyCanSayHideNoOthers() async throws {
+        try await SimulatedAccount.run([.listsHostileNames]) { account in try await account.settled(20) }
+    }
+
+    @Test func tooManyConnectionsAreNoWrongPassword() async throws {
+        try await SimulatedAccount.run([.hasTooManyConnections]) { account in
+            try await account.wait { try account.mailbox.status.lastFailure != nil }
+            #expect(try account.mailbox.status.lastFailure == .busy("Too many connections"))
+        }
+    }
+
+    @Test func messagesToldOfWithoutEndEndTheSession() async throws {
+        try await SimulatedAccount.run([.fetchesUnasked]) { account in
+            try await account.wait { try account.mailbox.status.lastFailure != nil }
+            #expect(try account.mailbox.status.lastFailure == .unavailable("The server's answer was too large."))
         }
     }
 
