@@ -96,7 +96,7 @@ struct TestClient: Sendable {
             }
         }
         guard connected == 0 else { throw Failure(reason: "connect \(errno)") }
-        var limit = timeval(tv_sec: 30, tv_usec: 0)
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         return connection
     }
@@ -153,7 +153,7 @@ final class TestConnection {
         }
     }
 
-    /// What has come; nil at the end, or when nothing came for half a minute.
+    /// What has come; nil at the end, or when nothing came for two minutes.
     func receive() -> [UInt8]? {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &chunk, chunk.count, 0)

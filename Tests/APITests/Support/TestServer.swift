@@ -152,7 +152,7 @@ final class TestServer: Sendable {
         )
         self.api = api
         let server = HTTPServer(
-            configuration: HTTPServerConfiguration(),
+            configuration: Self.patient,
             application: api,
             observer: HTTPMetrics(metrics),
             clock: clock,
@@ -160,6 +160,15 @@ final class TestServer: Sendable {
         )
         listener = try Listener.bind(.loopback(port: 0), loops: loops.loops) { await server.serve($0) }
         client = TestClient(port: listener.localAddress.port ?? 0)
+    }
+
+    /// A busy machine is not a slow client.
+    private static var patient: HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.headerMilliseconds = 120_000
+        configuration.bodyWindowMilliseconds = 120_000
+        configuration.writeStallMilliseconds = 120_000
+        return configuration
     }
 
     /// Everything is tried again at once.
@@ -186,7 +195,7 @@ final class TestServer: Sendable {
     }
 
     /// Tells every connection that the server is stopping, and waits for their end.
-    func drain() async -> Bool { await listener.drain(milliseconds: 20_000) }
+    func drain() async -> Bool { await listener.drain(milliseconds: 120_000) }
 
     func token(_ draft: TokenDraft) async throws -> String { try await Self.token(tokens, draft) }
 
