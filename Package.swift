@@ -252,6 +252,16 @@ let suites: [Target] = [
         path: "Tests/SessionSupport",
         swiftSettings: strict
     ),
+    // What tests of access tokens share: a provider that answers as they say.
+    .target(
+        name: "OAuthSupport",
+        dependencies: [
+            "Accounts", "Egress", "Metrics", "OAuth", "Resolver", "Runtime", "Sockets", "Storage", "TLS", "Transport",
+            "WebClient", "Wire", logging,
+        ],
+        path: "Tests/OAuthSupport",
+        swiftSettings: strict
+    ),
     // Prints what the MIME reader found, for comparison with other readers.
     .executableTarget(
         name: "MIMECheck",
@@ -344,7 +354,7 @@ let suites: [Target] = [
         in: "Mail",
         [
             "Runtime", "Crypto", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage",
-            "Intake", "Accounts", "Backends", "Simulation", "SessionSupport", logging,
+            "Intake", "Accounts", "Backends", "OAuth", "Simulation", "OAuthSupport", "SessionSupport", logging,
         ]
     ),
     tests(
@@ -373,8 +383,7 @@ let suites: [Target] = [
         "OAuth",
         in: "Mail",
         [
-            "Egress", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "WebClient", "Crypto", "Metrics", "Wire",
-            "JSON", "MailTypes", "Storage", "Accounts", logging,
+            "Runtime", "Sockets", "Crypto", "Wire", "JSON", "MailTypes", "Storage", "Accounts", "OAuthSupport", logging,
         ]
     ),
     tests(

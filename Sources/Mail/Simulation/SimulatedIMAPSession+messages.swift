@@ -319,6 +319,7 @@ extension SimulatedIMAPSession {
         try await wire.say("+ Idling\r\n")
         if does(.floodsIdle) { try await wire.flood("", then: "* 3 EXISTS\r\n* 2 EXISTS\r\n") }
         while try await !wire.hears(within: 50) {
+            try endIfCut()
             tellNews()
             try await wire.flush()
         }

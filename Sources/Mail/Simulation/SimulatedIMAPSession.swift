@@ -18,10 +18,13 @@ final class SimulatedIMAPSession {
     var selections: UInt32 = 0
     private var isLoggedIn = false
     private var commands = 0
+    /// The cuts of all connections before this one was made.
+    private let cuts: Int
 
     init(_ wire: SimulatedWire, _ server: SimulatedServer) {
         self.wire = wire
         self.server = server
+        cuts = server.cutsSoFar
     }
 
     func does(_ misbehaviour: Misbehaviour) -> Bool { wire.does(misbehaviour) }
@@ -36,11 +39,16 @@ final class SimulatedIMAPSession {
         while let command = try await next() {
             server.count { $0.commands += 1 }
             commands += 1
+            try endIfCut()
             if isLoggedIn { try await disturb(command) }
             try await perform(command)
             try await wire.flush()
             if command.name == "LOGOUT" { return }
         }
+    }
+
+    func endIfCut() throws {
+        if server.cutsSoFar > cuts { try wire.end() }
     }
 
     private func next() async throws -> Command? {
@@ -115,6 +123,7 @@ final class SimulatedIMAPSession {
             names.append("LOGINDISABLED")
         } else {
             names += ["AUTH=PLAIN", "SASL-IR"]
+            if server.configuration.takesTokens { names.append("AUTH=XOAUTH2") }
         }
         if !server.configuration.isBare { names += ["IDLE", "MOVE", "UIDPLUS"] }
         wire.put("* CAPABILITY \(names.joined(separator: " "))\r\n")
@@ -139,7 +148,10 @@ final class SimulatedIMAPSession {
         if command.name == "LOGIN" {
             offered = command.octets().flatMap { name in command.octets().map { (name, $0) } }
         } else {
-            guard command.atom() == "PLAIN" else { return complete(command, "NO No such mechanism") }
+            let mechanism = command.atom()
+            guard mechanism == "PLAIN" || mechanism == "XOAUTH2" && server.configuration.takesTokens else {
+                return complete(command, "NO No such mechanism")
+            }
             if does(.challengesWithoutEnd) {
                 while true {
                     try await wire.say("+ \(String(repeating: "QUFB", count: 1000))\r\n")
@@ -148,7 +160,7 @@ final class SimulatedIMAPSession {
             }
             if command.words.isEmpty { try await wire.say("+ \r\n") }
             let response = try await command.words.isEmpty ? wire.line() : command.octets() ?? []
-            offered = SimulatedLogin.plain(response)
+            offered = mechanism == "PLAIN" ? SimulatedLogin.plain(response) : SimulatedLogin.xoauth2(response)
         }
         server.count { $0.clearLogins += wire.isTLS ? 0 : 1 }
         if does(.hangsAtLogin) { try await wire.waitForever() }
@@ -156,7 +168,7 @@ final class SimulatedIMAPSession {
         if does(.hasTooManyConnections) { return complete(command, "NO [LIMIT] Too many connections") }
         let configuration = server.configuration
         guard let offered, offered.name == Array(configuration.username.utf8),
-            offered.password == Array(configuration.password.utf8), !does(.refusesLogin)
+            server.accepts(offered.password), !does(.refusesLogin)
         else { return complete(command, "NO [AUTHENTICATIONFAILED] That is not right") }
         server.count { $0.logins += 1 }
         isLoggedIn = true
@@ -177,5 +189,14 @@ enum SimulatedLogin {
         let parts = message.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
         return (Array(parts[1]), Array(parts[2]))
+    }
+
+    /// Name and access token of `user=` name ^A `auth=Bearer ` token ^A ^A.
+    static func xoauth2(_ response: [UInt8]) -> (name: [UInt8], password: [UInt8])? {
+        guard let message = Base64.decode(response.span) else { return nil }
+        let parts = message.split(separator: 1, omittingEmptySubsequences: false)
+        let (user, token) = (Array("user=".utf8), Array("auth=Bearer ".utf8))
+        guard parts.count == 4, parts[0].starts(with: user), parts[1].starts(with: token) else { return nil }
+        return (Array(parts[0].dropFirst(user.count)), Array(parts[1].dropFirst(token.count)))
     }
 }

@@ -73,6 +73,20 @@ package final class SimulatedMailbox: Sendable {
         with { state in _ = state.folders[Self.inbox]?.add(octets, [], Timestamp(milliseconds: 1_800_000_000_000)) }
     }
 
+    /// Gives a folder another UIDVALIDITY, and its messages other UIDs, as a server does that lost its index.
+    package func renumber(_ name: String) {
+        with { state in
+            guard let folder = state.folders.removeValue(forKey: Array(name.utf8)) else { return }
+            state.create(Array(name.utf8))
+            for message in folder.messages {
+                _ = state.folders[Array(name.utf8)]?.add(message.octets, message.flags, message.date)
+            }
+        }
+    }
+
+    /// Removes a folder with all that is in it.
+    package func remove(_ name: String) { with { state in state.folders[Array(name.utf8)] = nil } }
+
     private static func message(_ number: Int) -> [UInt8] {
         Array(
             """

@@ -101,7 +101,7 @@ final class SimulatedPOP3Session {
         if wire.does(.isLocked) { return wire.put("-ERR [IN-USE] The maildrop is in use\r\n") }
         if wire.does(.hasTooManyConnections) { return wire.put("-ERR [LOGIN-DELAY] Too often\r\n") }
         let configuration = server.configuration
-        guard name == Array(configuration.username.utf8), password == Array(configuration.password.utf8),
+        guard name == Array(configuration.username.utf8), server.accepts(password),
             !wire.does(.refusesLogin)
         else { return wire.put("-ERR [AUTH] That is not right\r\n") }
         server.count { $0.logins += 1 }

@@ -107,7 +107,7 @@ final class SimulatedSMTPSession {
         }
         let configuration = server.configuration
         guard let offered = SimulatedLogin.plain(response), offered.name == Array(configuration.username.utf8),
-            offered.password == Array(configuration.password.utf8), !wire.does(.refusesLogin)
+            server.accepts(offered.password), !wire.does(.refusesLogin)
         else { return wire.put("535 5.7.8 That is not right\r\n") }
         server.count { $0.logins += 1 }
         isLoggedIn = true

@@ -22,6 +22,8 @@ package final class SimulatedServer: Sendable {
         package var isBare = false
         package var username = "user"
         package var password = "pw"
+        /// Offers XOAUTH2, too: what is accepted is an access token.
+        package var takesTokens = false
         /// TLS from the first octet; else STARTTLS or STLS is offered where there is a certificate.
         package var isImplicitTLS = false
         package var tls: TLSServerContext?
@@ -48,12 +50,17 @@ package final class SimulatedServer: Sendable {
     package let mailbox: SimulatedMailbox
     private let counted = Lock(Counts())
     private let wrong: Lock<Set<Misbehaviour>>
+    /// Passwords and access tokens that are right.
+    private let secrets: Lock<Set<[UInt8]>>
+    /// How often all connections were cut.
+    private let cuts = Lock(0)
     private let listening = Lock<Listener?>(nil)
 
     private init(_ configuration: Configuration, _ mailbox: SimulatedMailbox) {
         self.configuration = configuration
         self.mailbox = mailbox
         wrong = Lock(configuration.misbehaviours)
+        secrets = Lock([Array(configuration.password.utf8)])
     }
 
     /// Listens at the address, and serves until it is stopped.
@@ -76,6 +83,21 @@ package final class SimulatedServer: Sendable {
     package var counts: Counts { counted.withLock { $0 } }
     /// What connections to come meet.
     package func misbehave(_ misbehaviours: Set<Misbehaviour>) { wrong.withLock { $0 = misbehaviours } }
+
+    /// What one logs in with from now on; nothing else is right then, unless it was taken `also`.
+    package func accept(_ secret: String, also: Bool = false) {
+        secrets.withLock { secrets in
+            if !also { secrets = [] }
+            secrets.insert(Array(secret.utf8))
+        }
+    }
+
+    func accepts(_ secret: [UInt8]) -> Bool { secrets.withLock { $0.contains(secret) } }
+
+    /// Ends every IMAP connection that there is: at once where it idles, else at its next command.
+    package func cutConnections() { cuts.withLock { $0 += 1 } }
+
+    var cutsSoFar: Int { cuts.withLock { $0 } }
 
     package var port: UInt16 { listening.withLock { $0?.localAddress.port } ?? 0 }
 

@@ -5,6 +5,8 @@ import Backends
 import Intake
 import Logging
 import MailTypes
+import OAuth
+import OAuthSupport
 import Resolver
 import Runtime
 import SessionSupport
@@ -23,6 +25,9 @@ struct SimulatedAccount: Sendable {
     let server: SimulatedServer
     let mailboxes: RemoteMailboxes
     let account: AccountRow
+    let credentials: RemoteCredentials
+    /// With a provider: what keeps the account's tokens.
+    let keeper: TokenKeeper?
 
     struct TookTooLong: Error {}
 
@@ -32,6 +37,8 @@ struct SimulatedAccount: Sendable {
         times: Int? = nil,
         isBare: Bool = false,
         messages: Int = 20,
+        clock: Clock = .system,
+        provider: FakeTokenEndpoint? = nil,
         _ body: @escaping @Sendable (SimulatedAccount) async throws -> Void
     ) async throws {
         let temporary = try TemporaryStore()
@@ -42,12 +49,13 @@ struct SimulatedAccount: Sendable {
             var configuration = SimulatedServer.Configuration(.imap, misbehaviours)
             configuration.times = times
             configuration.isBare = isBare
+            configuration.takesTokens = provider != nil
             let server = try SimulatedServer.start(
                 configuration,
                 SimulatedMailbox(messages: messages),
                 loops: group.loops
             )
-            let one = try await make(temporary.store, server, resolver, workers, on: group)
+            let one = try await make(temporary.store, server, resolver, workers, clock, provider, on: group)
             let result: Result<Void, any Error>
             do { result = .success(try await body(one)) } catch { result = .failure(error) }
             await one.mailboxes.stop()
@@ -66,26 +74,34 @@ struct SimulatedAccount: Sendable {
         _ server: SimulatedServer,
         _ resolver: NameResolver,
         _ workers: BlockingPool,
+        _ clock: Clock,
+        _ provider: FakeTokenEndpoint?,
         on group: EventLoopGroup
     ) async throws -> SimulatedAccount {
-        let credentials = RemoteCredentials(SecretBox(key: Secret([UInt8](repeating: 1, count: 32))))
+        let box = SecretBox(key: Secret([UInt8](repeating: 1, count: 32)))
+        let credentials = RemoteCredentials(box)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let keeper = provider?.keeper(store: store, box: box, clock: clock, logger: logger)
         let address = try #require(EmailAddress("user@example.com"))
         let port = server.port
         let account = try await store.write { tx in
             let account = try tx.accounts.create(NewAccount(kind: .imap, address: address))
-            let secret = credentials.seal(Secret(Array("pw".utf8)), for: .imap, of: account.id)
-            try tx.remoteServers.put(
-                RemoteServer(
-                    service: .imap,
-                    host: "127.0.0.1",
-                    port: port,
-                    security: .none,
-                    username: "user",
-                    credential: .password,
-                    secret: secret
-                ),
-                of: account.key
+            var imap = RemoteServer(
+                service: .imap,
+                host: "127.0.0.1",
+                port: port,
+                security: .none,
+                username: "user",
+                credential: keeper == nil ? .password : .oauth2,
+                secret: nil
             )
+            if let keeper {
+                let grant = keeper.grant(refresh: Secret(Array("refresh".utf8)), at: "generic", for: account.id)
+                try tx.oauthGrants.put(grant, of: account.key)
+            } else {
+                imap.secret = credentials.seal(Secret(Array("pw".utf8)), for: .imap, of: account.id)
+            }
+            try tx.remoteServers.put(imap, of: account.key)
             return account
         }
         let mailboxes = RemoteMailboxes(
@@ -93,20 +109,27 @@ struct SimulatedAccount: Sendable {
                 store: store,
                 intake: Intake(store: store),
                 credentials: credentials,
-                tokens: NoAccessTokens(),
+                tokens: keeper ?? NoAccessTokens(),
                 dialer: try Dialer.loopback(resolver, trusting: nil),
-                ledger: HostLedger(hostLimits, clock: .system),
-                submissionLedger: HostLedger(clock: .system),
+                ledger: HostLedger(hostLimits, clock: clock),
+                submissionLedger: HostLedger(clock: clock),
                 hostname: try #require(Domain("gateway.example.com")),
                 limits: limits,
                 workers: workers,
-                clock: .system,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                clock: clock,
+                logger: logger
             ),
             loops: group.loops
         )
         try await mailboxes.start()
-        return SimulatedAccount(store: store, server: server, mailboxes: mailboxes, account: account)
+        return SimulatedAccount(
+            store: store,
+            server: server,
+            mailboxes: mailboxes,
+            account: account,
+            credentials: credentials,
+            keeper: keeper
+        )
     }
 
     /// So short that what hangs is soon given up.
