@@ -34,11 +34,9 @@ extension SimulatedIMAPSession {
         else { return [] }
         let there = Dictionary(folder.messages.map { ($0.uid, $0) }, uniquingKeysWith: { first, _ in first })
         let last = command.isUID ? known.last?.uid ?? 0 : UInt32(clamping: known.count)
-        // A number set names the last message by its largest number.
-        let isOfLast = set.ranges.contains { $0.upperBound == IMAPNumberSet.largest }
         return known.enumerated().compactMap { index, entry in
             let number = command.isUID ? entry.uid : UInt32(index + 1)
-            guard set.contains(number) || isOfLast && number == last else { return nil }
+            guard set.contains(number) || set.namesLast && number == last else { return nil }
             return there[entry.uid].map { (index + 1, $0) }
         }
     }
@@ -53,6 +51,9 @@ extension SimulatedIMAPSession {
         if does(.fetchesUnasked) {
             let rubbish = (1...1000).map { "* \($0) FETCH (UID \($0) FLAGS (\\Seen) RFC822.SIZE 5)\r\n" }
             try await wire.flood("", then: rubbish.joined())
+        }
+        if does(.fetchesWithoutEnd), let (number, message) = wanted.first {
+            try await wire.flood("", then: "* \(number) FETCH (UID \(message.uid) FLAGS () RFC822.SIZE 5)\r\n")
         }
         for (number, message) in wanted {
             try await put(message, number, items, isUID: command.isUID)
@@ -197,7 +198,11 @@ extension SimulatedIMAPSession {
         switch key {
         case "ALL": return { _, _ in true }
         case "CHARSET": return command.octets().map { _ in { _, _ in true } }
-        case "UID": return command.octets().flatMap { IMAPNumberSet($0) }.map { set in { set.contains($1.uid) } }
+        case "UID":
+            let last = known.last?.uid
+            return command.octets().flatMap { IMAPNumberSet($0) }.map { set in
+                { set.contains($1.uid) || set.namesLast && $1.uid == last }
+            }
         case "SEEN": return { $1.has("\\Seen") }
         case "UNSEEN": return { !$1.has("\\Seen") }
         case "FLAGGED": return { $1.has("\\Flagged") }
@@ -327,4 +332,9 @@ extension SimulatedIMAPSession {
         _ = try await wire.line()
         complete(command)
     }
+}
+
+extension IMAPNumberSet {
+    /// The last message is named by the largest number.
+    fileprivate var namesLast: Bool { ranges.contains { $0.upperBound == Self.largest } }
 }

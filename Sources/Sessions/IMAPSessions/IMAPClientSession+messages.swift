@@ -28,7 +28,8 @@ extension IMAPClientSession {
 
     /// Fetches items of messages, and hands each message out as it comes, in the server's order.
     ///
-    /// Sections are collected, under the names by which they were asked for, up to 1 MiB of a message; for larger ones there is ``stream(_:of:length:setsSeen:begin:piece:)``.
+    /// Sections are collected, under the names by which they were asked for, up to 1 MiB of a message; for larger ones there is
+    /// ``stream(_:of:length:setsSeen:begin:piece:)``. Of one that is longer than was asked for there is one octet more than that.
     /// Messages that are gone are left out. What the server tells of others goes to ``onUpdate``.
     ///
     /// - Parameter changedSince: with CONDSTORE, only those that changed since then.
@@ -245,18 +246,19 @@ private struct IMAPSortedRanges {
     }
 }
 
-/// The sections of one message.
+/// The sections of one message, those that were asked for.
 private struct IMAPCollectedSections {
-    private let wanted: [IMAPSection]
+    private let wanted: [(section: IMAPSection, length: UInt32?)]
     private let limit: Int
     private var sections: [IMAPSection: [UInt8]] = [:]
-    private var current: IMAPSection?
+    /// That of which octets come, and how many of them are kept.
+    private var current: (section: IMAPSection, room: Int)?
     private var octets = 0
 
     init(_ items: [IMAPFetchRequest.Item], limit: Int) {
         wanted = items.compactMap { item in
-            guard case .section(let section, _, _) = item else { return nil }
-            return section
+            guard case .section(let section, let length, _) = item else { return nil }
+            return (section, length)
         }
         self.limit = limit
     }
@@ -264,13 +266,16 @@ private struct IMAPCollectedSections {
     mutating func begin(_ section: IMAPSection, _ octets: UInt64) throws {
         guard octets <= UInt64(limit - self.octets) else { throw IMAPSessionError.tooMuch }
         self.octets += Int(octets)
-        let name = wanted.first { section.answers($0) } ?? section
-        current = name
+        guard let (name, length) = wanted.first(where: { section.answers($0.section) }) else { return current = nil }
+        current = (name, length.map { Int($0) + 1 } ?? limit)
         sections[name] = []
     }
 
     mutating func add(_ octets: [UInt8]) {
-        if let current { sections[current, default: []] += octets }
+        guard let (section, room) = current else { return }
+        let some = octets.prefix(room)
+        sections[section, default: []] += some
+        current = (section, room - some.count)
     }
 
     mutating func end() { current = nil }

@@ -42,6 +42,9 @@ package final class IMAPClientSession {
     /// floods.
     private var responses = 0
     private static let mostResponses = 300_000
+    /// The same of what FETCH told that was asked for.
+    private var messages = 0
+    private static let mostMessages = 10_000_000
 
     private init(_ channel: DialogueChannel, _ route: IMAPClientRoute, _ patience: IMAPClientPatience) {
         self.channel = channel
@@ -145,11 +148,13 @@ package final class IMAPClientSession {
         }
         var results = [IMAPStatus?](repeating: nil, count: commands.count)
         remaining = patience.command
-        responses = 0
+        (responses, messages) = (0, 0)
         while !places.isEmpty {
             do {
                 try await performNext(&places, &results, take)
-                guard responses <= Self.mostResponses else { throw IMAPSessionError.tooMuch }
+                guard responses <= Self.mostResponses, messages <= Self.mostMessages else {
+                    throw IMAPSessionError.tooMuch
+                }
             } catch {
                 close()
                 throw error
@@ -199,7 +204,10 @@ package final class IMAPClientSession {
         case .fetchEnds(let isWhole):
             guard var message = told.take() else { return }
             message.isWhole = isWhole
-            if let place { return try await take(place, .message(message)) }
+            if let place {
+                messages += 1
+                return try await take(place, .message(message))
+            }
             responses += 1
             onUpdate(.message(message))
         case .response, .unreadable: break

@@ -36,6 +36,36 @@ import Wire
         #expect(server.lines.contains("A2 UID FETCH 4:6 (UID FLAGS BODY.PEEK[HEADER])"))
     }
 
+    @Test func onlySectionsThatWereAskedForAreCollected() async throws {
+        let server = try ScriptedServer([
+            ServerStep.login() + [
+                .hear, .say("* 1 FETCH (UID 4 BODY[2]<0> \"xyz\" BODY[1]<0> \"abcdef\" BODY[1.MIME] \"m\")"),
+                .say("A2 OK done"), .hear, .say("A3 OK bye"),
+            ]
+        ])
+        try await server.run {
+            let session = try await server.open()
+            var messages: [IMAPFetchedMessage] = []
+            let section = IMAPSection(part: [1], origin: 0)
+            try await session.fetch(IMAPNumberSet(4...4), [.section(section, length: 3)]) { messages.append($0) }
+            // One octet more shows that it is too long.
+            #expect(messages.map(\.sections) == [[section: Array("abcd".utf8)]])
+            await session.logout()
+        }
+    }
+
+    @Test func aMessageThatIsToldOfWithoutEndEndsTheSession() async throws {
+        let flood = String(repeating: "* 1 FETCH (UID 4 FLAGS ())\r\n", count: 10_100)
+        let server = try ScriptedServer([ServerStep.login() + [.hear, .sayRaw(Array(flood.utf8))]])
+        try await server.run {
+            let session = try await server.open()
+            await #expect(throws: IMAPSessionError.tooMuch) {
+                try await session.fetch(IMAPNumberSet(4...4), [.flags]) { _ in }
+            }
+            #expect(!session.isUsable)
+        }
+    }
+
     @Test func aSectionIsStreamed() async throws {
         let octets = [UInt8](repeating: 0x41, count: 300_000)
         let server = try ScriptedServer([
