@@ -52,34 +52,35 @@ struct FolderPlan: Sendable {
             uniquingKeysWith: { first, _ in first }
         )
         let present = Set(selectable.map(\.entry.mailbox.octets))
-        var missing = mirrored.filter { folder in folder.remote.map { !present.contains($0.path) } ?? false }
-        var taken = Set(mirrored.map(\.folder.name)).subtracting(missing.map(\.folder.name))
+        let gone = mirrored.filter { folder in folder.remote.map { !present.contains($0.path) } ?? false }
+        var missing = MissingFolders(gone)
+        var taken = Set(mirrored.map(\.folder.name)).subtracting(gone.map(\.folder.name))
+        // A name without a mailbox of its own is taken over.
+        var bare = Set(mirrored.filter { $0.remote == nil }.map(\.folder.name))
         let saysRoles = selectable.contains { $0.entry.role != nil && $0.entry.role != .inbox }
         for listed in selectable.sorted(by: Self.isFirst) where known[listed.entry.mailbox.octets] == nil {
             let mailbox = listed.entry.mailbox
-            guard let name = names.name(of: mailbox, separator: listed.entry.separator), taken.insert(name).inserted
-            else {
-                // A name without a mailbox of its own is taken over.
-                if let name = names.name(of: mailbox, separator: listed.entry.separator),
-                    mirrored.contains(where: { $0.folder.name == name && $0.remote == nil }),
-                    !added.contains(where: { $0.name == name })
-                {
+            guard let name = names.name(of: mailbox, separator: listed.entry.separator) else {
+                unnamed.append(mailbox)
+                continue
+            }
+            guard taken.insert(name).inserted else {
+                if bare.remove(name) != nil {
                     add(listed, as: name, saysRoles: saysRoles)
                 } else {
                     unnamed.append(mailbox)
                 }
                 continue
             }
-            if let index = missing.firstIndex(where: { Self.isSame($0, listed) }), var remote = missing[index].remote {
+            if let former = missing.take(listed), var remote = former.remote {
                 remote.path = mailbox.octets
                 remote.separator = listed.entry.separator
-                renamed.append(Renamed(folder: missing[index].folder, name: name, remote: remote))
-                missing.remove(at: index)
+                renamed.append(Renamed(folder: former.folder, name: name, remote: remote))
             } else {
                 add(listed, as: name, saysRoles: saysRoles)
             }
         }
-        removed = missing.map(\.folder)
+        removed = missing.rest.map(\.folder)
     }
 
     private mutating func add(_ listed: ListedFolder, as name: FolderName, saysRoles: Bool) {
@@ -93,13 +94,5 @@ struct FolderPlan: Sendable {
     private static func isFirst(_ a: ListedFolder, _ b: ListedFolder) -> Bool {
         if a.entry.mailbox.isInbox != b.entry.mailbox.isInbox { return a.entry.mailbox.isInbox }
         return a.entry.mailbox.octets.lexicographicallyPrecedes(b.entry.mailbox.octets)
-    }
-
-    /// Whether the mailbox is the one that was mirrored under another name: by its id, or else by its UIDs.
-    private static func isSame(_ folder: MirroredFolder, _ listed: ListedFolder) -> Bool {
-        guard let remote = folder.remote, let status = listed.status else { return false }
-        if let id = remote.id, let other = status.mailboxID { return id == other }
-        guard let validity = remote.uidValidity, let next = remote.uidNext, next > 1 else { return false }
-        return status.uidValidity == validity && status.uidNext == next
     }
 }

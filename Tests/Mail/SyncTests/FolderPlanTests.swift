@@ -15,11 +15,13 @@ import Testing
         _ name: String,
         _ attributes: IMAPListEntry.Attributes = [],
         validity: UInt32 = 7,
-        next: UInt32 = 10
+        next: UInt32 = 10,
+        id: String? = nil
     ) -> ListedFolder {
         let mailbox = IMAPMailboxName(octets: Array(name.utf8))
         var status = IMAPMailboxStatus(mailbox: mailbox)
         (status.uidValidity, status.uidNext) = (validity, next)
+        status.mailboxID = id.map { Array($0.utf8) }
         let entry = IMAPListEntry(
             kind: .list,
             attributes: attributes,
@@ -72,6 +74,26 @@ import Testing
         ])
         #expect(done.plans[1].renamed.map(\.name.text) == ["C"])
         #expect(done.plans[1].added.isEmpty && done.plans[1].removed.isEmpty)
+    }
+
+    @Test func anIDDecidesWhichFolderWasRenamed() async throws {
+        let done = try await carriedOut([
+            [listed("A", id: "1"), listed("B", id: "2"), listed("C"), listed("D"), listed("E", id: "5")],
+            [listed("F", id: "2"), listed("G", id: "3"), listed("H"), listed("I", id: "4"), listed("J", id: "6")],
+        ])
+        let plan = done.plans[1]
+        #expect(plan.renamed.map { "\($0.folder.name.text) \($0.name.text)" } == ["B F", "C G", "A H", "D I"])
+        #expect(plan.added.map(\.name.text) == ["J"])
+        #expect(plan.removed.map(\.name.text) == ["E"])
+    }
+
+    @Test func aNameIsTakenOverOnce() async throws {
+        let done = try await carriedOut([
+            [listed("N/x", validity: 2)],
+            [listed("N/x", validity: 2), listed("N", validity: 3), listed("N", validity: 4)],
+        ])
+        #expect(done.plans[1].added.map(\.name.text) == ["N"] && done.plans[1].unnamed.count == 1)
+        #expect(done.plans[1].removed.isEmpty)
     }
 
     @Test func whatIsGoneGoesAndWhatCannotBeSelectedIsLeftOut() async throws {
