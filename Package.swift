@@ -353,8 +353,9 @@ let suites: [Target] = [
         "Sync",
         in: "Mail",
         [
-            "Runtime", "Crypto", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "IMAP", "Storage",
-            "Intake", "Accounts", "Backends", "OAuth", "Simulation", "OAuthSupport", "SessionSupport", logging,
+            "Runtime", "Crypto", "Sockets", "Resolver", "Transport", "Metrics", "Wire", "MailTypes", "MIME", "IMAP",
+            "Storage", "Intake", "Accounts", "Backends", "OAuth", "Simulation", "OAuthSupport", "SessionSupport",
+            logging,
         ]
     ),
     tests(

@@ -24,12 +24,14 @@ struct FetchedMessage: Sendable {
         try MirroredReading.content(
             header: header,
             parts: structure?.descriptions ?? [Self.plain],
-            // No server has larger ones, whatever it says.
-            size: Int64(min(size, 1 << 40)),
+            size: Self.bounded(size),
             emailID: emailID,
             quarantine: quarantine
         )
     }
+
+    /// Octets of a message or part: no server has larger ones, whatever it says.
+    fileprivate static func bounded(_ octets: UInt64) -> Int64 { Int64(min(octets, RemoteSections.mostOctets)) }
 
     /// Of a message whose structure its server could not tell.
     private static var plain: PartDescription {
@@ -58,7 +60,7 @@ extension IMAPBodyStructure {
             description.dispositionParameters = part.disposition?.parameters.map(PartDescription.Parameter.init) ?? []
             description.contentID = part.id
             description.encoding = part.encoding
-            description.octets = Int64(clamping: part.octets)
+            description.octets = FetchedMessage.bounded(part.octets)
             description.lines = Int64(clamping: part.lines ?? 0)
             return description
         }

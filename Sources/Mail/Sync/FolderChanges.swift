@@ -56,15 +56,14 @@ enum UIDComparison {
         return (inside, outside)
     }
 
-    /// The highest numbers of a set that are below `limit`, at most `count`, descending; and whether there are more.
+    /// The highest numbers of ascending ranges that are below `limit`, at most `count`, descending; and whether there are more.
     static func highest(
         _ count: Int,
-        of set: IMAPNumberSet,
+        of ranges: [ClosedRange<UInt32>],
         below limit: UInt32
     ) -> (uids: [UInt32], hasMore: Bool) {
         var uids: [UInt32] = []
-        for range in set.ranges.sorted(by: { $0.lowerBound > $1.lowerBound }) {
-            guard range.lowerBound < limit else { continue }
+        for range in ranges.prefix(upTo: ranges.partition { $0.lowerBound < limit }).reversed() {
             var uid = min(range.upperBound, limit - 1)
             while uid >= range.lowerBound {
                 guard uids.count < count else { return (uids, true) }
@@ -74,5 +73,17 @@ enum UIDComparison {
             }
         }
         return (uids, false)
+    }
+}
+
+extension Array {
+    /// How many elements at the beginning are so, where all that are so come before all that are not.
+    fileprivate func partition(_ isSo: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isSo(self[middle]) { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

@@ -43,7 +43,7 @@ final class MailboxSession {
     private(set) var names: RemoteFolderNames
     /// The mailbox that is selected, by its name there.
     private(set) var selected: [UInt8]?
-    private var selectedValidity: UInt32?
+    private(set) var selectedValidity: UInt32?
     /// How often a folder's messages got other UIDs.
     private var flips: [[UInt8]: Int] = [:]
     /// Something was told of the mailbox that is selected which nobody has looked at.
@@ -203,10 +203,12 @@ final class MailboxSession {
         hasNews = false
         return try await asking {
             var changed: [UInt32: MessageFlags] = [:]
+            var count = 0
             let found = try await imap.select(IMAPMailboxName(octets: remote.path), isReadOnly: false, known: known) {
+                count += 1
+                guard count <= Self.mostChanges else { throw IMAPSessionError.tooMuch }
                 guard let uid = $0.uid, let flags = $0.flags, known?.uids?.contains(uid) == true else { return }
                 changed[uid] = flags.flags
-                guard changed.count <= Self.mostChanges else { throw IMAPSessionError.tooMuch }
             }
             selected = remote.path
             selectedValidity = found.uidValidity
@@ -236,7 +238,7 @@ final class MailboxSession {
         }
         guard selectedValidity == remote.uidValidity else {
             selected = nil
-            throw RemoteError.unavailable("The folder's messages have other numbers now; they are being looked at.")
+            throw RemoteError.renumbered
         }
     }
 
@@ -284,11 +286,9 @@ final class MailboxSession {
     /// The UID of the last message.
     func lastUID() async throws -> UInt32 {
         try await asking {
-            var last: UInt32 = 0
-            try await imap.fetch(IMAPNumberSet(IMAPNumberSet.largest...IMAPNumberSet.largest), [.uid]) {
-                last = max(last, $0.uid ?? 0)
-            }
-            guard last == 0 else { return last }
+            // What FETCH tells of `*` is told of a UID that nobody asked for, and would be news.
+            let last = IMAPNumberSet(IMAPNumberSet.largest...IMAPNumberSet.largest)
+            if let uid = try await imap.search(.uids(last)).ranges.map(\.upperBound).max() { return uid }
             return try await imap.search(.all).ranges.map(\.upperBound).max() ?? 0
         }
     }
@@ -387,10 +387,11 @@ final class MailboxSession {
         var section = section
         section.origin = 0
         let item = IMAPFetchRequest.Item.section(section, length: UInt32(clamping: octets))
+        let wanted = section
         return try await asking {
             var told: [UInt32: [UInt8]] = [:]
             try await imap.fetch(uids, [.uid, item]) {
-                if let uid = $0.uid, let octets = $0.sections.values.first { told[uid] = octets }
+                if let uid = $0.uid, let octets = $0.sections[wanted] { told[uid] = octets }
             }
             return told
         }

@@ -41,12 +41,6 @@ extension MailboxSync {
         return due.count == count
     }
 
-    /// Has the folder selected; false where its UIDs mean other messages now.
-    private func enter(_ remote: RemoteFolder) async throws -> Bool {
-        let selected = try await session.select(remote)
-        return selected.uidValidity == nil || selected.uidValidity == remote.uidValidity
-    }
-
     /// The first words of messages of the selected mailbox, of those that have some.
     func words(_ messages: [Unpreviewed]) async throws -> [UInt32: String] {
         if session.hasPreviews {

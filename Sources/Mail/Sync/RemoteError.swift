@@ -19,6 +19,9 @@ package enum RemoteError: Error, Hashable, Sendable {
     /// The message or folder is there no more.
     case gone
 
+    /// The folder's UIDVALIDITY is another than the mirror knows.
+    static let renumbered = unavailable("The folder's messages have other numbers now; they are being looked at.")
+
     /// Whether it says nothing of other messages.
     var isOfMessage: Bool {
         switch self {

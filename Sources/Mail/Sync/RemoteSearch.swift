@@ -45,6 +45,7 @@ enum SearchCharset {
 extension RemoteMailbox {
     /// Messages that one phrase may be found in, and how long what was found serves further pages.
     private static let mostHits = 10_000
+    private static let rangesPerRead = 1_000
     private static let keptMilliseconds = 60_000
     private static let keptSearches = 8
 
@@ -142,13 +143,27 @@ extension RemoteMailbox {
                 run.note(.failed(error))
                 return
             }
-            let ranges = uids.normalized.ranges
-            guard !ranges.isEmpty else { continue }
-            let keys = try await parts.store.read {
-                try $0.mirror.keys(in: folder.key, uids: ranges, limit: Self.mostHits + 1)
-            }
-            run.add(keys, of: phrase, limit: Self.mostHits)
+            let keys = try await keys(in: folder.key, uids.normalized.ranges) { !run.isOver }
+            if !keys.isEmpty { run.add(keys, of: phrase, limit: Self.mostHits) }
         }
+    }
+
+    /// The mirrored messages among ascending ranges of UIDs, the highest first: some ranges at a time, because a server may tell of
+    /// millions, and no read shall keep others waiting that long.
+    func keys(
+        in folder: FolderKey,
+        _ ranges: [ClosedRange<UInt32>],
+        while isWanted: () -> Bool
+    ) async throws -> [MessageKey] {
+        var keys: [MessageKey] = []
+        var rest = ranges[...]
+        while !rest.isEmpty, keys.count <= Self.mostHits, isWanted() {
+            let some = Array(rest.suffix(Self.rangesPerRead))
+            rest.removeLast(some.count)
+            let limit = Self.mostHits + 1 - keys.count
+            keys += try await parts.store.read { try $0.mirror.keys(in: folder, uids: some, limit: limit) }
+        }
+        return keys
     }
 }
 

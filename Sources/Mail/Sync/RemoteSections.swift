@@ -19,6 +19,8 @@ package final class RemoteSections: SectionSource {
     /// Larger ones begin with a piece that is soon there.
     private static let firstOctets: Int64 = 64 << 10
     private static let pieceOctets: Int64 = 512 << 10
+    /// What is said to be larger is not read.
+    static let mostOctets: UInt64 = 1 << 40
 
     private struct State {
         /// Sections whose length was seen to be what the server says.
@@ -74,6 +76,7 @@ package final class RemoteSections: SectionSource {
 
     private func prepare(_ section: [UInt32], octets total: Int64, path: String?) async throws {
         guard !state.withLock({ $0.checked.contains(section) }) else { return }
+        guard UInt64(clamping: total) <= Self.mostOctets else { throw SectionMismatch() }
         let beginning: [UInt8]
         if total <= Self.smallOctets {
             beginning = try await small(section, octets: total, path: path)

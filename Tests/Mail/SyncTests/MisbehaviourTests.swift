@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Intake
+import MIME
 import MailTypes
 import Simulation
+import Sockets
 import Storage
 import Testing
 
@@ -90,6 +93,85 @@ import Testing
         }
     }
 
+    @Test func aServerWithoutUIDNextIsLeftInPeace() async throws {
+        try await SimulatedAccount.run([.lacksUIDNext]) { account in
+            try await account.settled(20)
+            let mailbox = try account.mailbox
+            let remote = try #require(
+                try await account.store.read { try $0.mirror.remote(try account.folder($0)) }
+            )
+            let session = try await mailbox.connector.open(waitingAtMost: 5_000)
+            _ = try await session.select(remote)
+            #expect(try await session.lastUID() == 20)
+            // What was asked for is no news.
+            let news = try await session.wait(milliseconds: 1, inbox: remote, Wakeup(), on: mailbox.loop)
+            #expect(news == .anything)
+            await session.end()
+        }
+    }
+
+    @Test func whatTheServerHasNotCountedYetStays() async throws {
+        try await SimulatedAccount.run { account in
+            try await account.settled(20)
+            // As if another of the server's machines had taken it.
+            let ours = try await account.store.write { tx in
+                let folder = try account.folder(tx)
+                let content = try MirroredReading.content(
+                    header: Array("Subject: Ours\r\n\r\n".utf8),
+                    parts: [PartDescription(.leaf, in: nil, type: Array("text".utf8), subtype: Array("plain".utf8))],
+                    size: 20,
+                    emailID: nil,
+                    quarantine: account.store.quarantine
+                )
+                return try tx.mirror.append(
+                    to: folder,
+                    content,
+                    remoteUID: 21,
+                    flags: MessageFlags(),
+                    internalDate: tx.now,
+                    arrival: nil
+                )
+            }
+            try await account.settled(21)
+            account.server.mailbox.deliver(Array("Subject: Ours\r\n\r\n".utf8))
+            try await account.settled(21)
+            #expect(try await account.inbox().last?.id == ours.id)
+            #expect(try await account.store.verify() == [])
+        }
+    }
+
+    @Test func aPartOfImpossibleSizeIsNotRead() async throws {
+        try await SimulatedAccount.run { account in
+            try await account.settled(20)
+            var description = PartDescription(.leaf, in: nil, type: Array("a".utf8), subtype: Array("b".utf8))
+            description.octets = .max
+            let content = try MirroredReading.content(
+                header: [],
+                parts: [description],
+                size: 20,
+                emailID: nil,
+                quarantine: account.store.quarantine
+            )
+            let part = try #require(MIMELayout(encoded: content.layout.span)?.part("1"))
+            let message = try #require(try await account.inbox().first)
+            let sections = try account.mailbox.sections(of: message)
+            await #expect(throws: SectionMismatch.self) { try await sections.prepare(part) }
+        }
+    }
+
+    @Test func whatWasFoundIsLookedUpTheHighestFirst() async throws {
+        try await SimulatedAccount.run { account in
+            try await account.settled(20)
+            let mailbox = try account.mailbox
+            let folder = try await account.store.read { try account.folder($0).key }
+            let ranges = (UInt32(1)...3_000).map { $0 * 2...$0 * 2 }
+            let keys = try await mailbox.keys(in: folder, ranges) { true }
+            let even = try await account.inbox().enumerated().filter { $0.offset % 2 == 1 }.map(\.element.key)
+            #expect(keys == even.reversed())
+            #expect(try await mailbox.keys(in: folder, ranges) { false }.isEmpty)
+        }
+    }
+
     @Test func flagsAreThoseThatTheServerKeeps() async throws {
         try await SimulatedAccount.run([.ignoresStore]) { account in
             try await account.settled(20)
@@ -132,5 +214,10 @@ import Testing
 }
 
 extension SimulatedAccount {
+    /// The inbox.
+    func folder(_ view: some StoreView) throws -> FolderRow {
+        try #require(try view.folders.find(.inbox, in: account.key))
+    }
+
     var isWatching: Bool { mailboxes[account.key]?.status.phase == .watching }
 }

@@ -23,13 +23,15 @@ import Testing
     }
 
     @Test func theHighestComeFirst() {
-        var page = UIDComparison.highest(3, of: Self.ranges, below: UInt32.max)
+        var page = UIDComparison.highest(3, of: Self.ranges.normalized.ranges, below: UInt32.max)
         #expect(page.uids == [12, 11, 10] && page.hasMore)
-        page = UIDComparison.highest(3, of: Self.ranges, below: 10)
+        page = UIDComparison.highest(3, of: Self.ranges.normalized.ranges, below: 10)
         #expect(page.uids == [9, 4, 3] && !page.hasMore)
-        page = UIDComparison.highest(3, of: Self.ranges, below: 3)
+        page = UIDComparison.highest(3, of: Self.ranges.normalized.ranges, below: 3)
         #expect(page.uids.isEmpty && !page.hasMore)
-        page = UIDComparison.highest(2, of: IMAPNumberSet(ranges: [0...1]), below: 5)
+        page = UIDComparison.highest(1, of: Self.ranges.normalized.ranges, below: 9)
+        #expect(page.uids == [4] && page.hasMore)
+        page = UIDComparison.highest(2, of: [0...1], below: 5)
         #expect(page.uids == [1, 0] && !page.hasMore)
     }
 
