@@ -6,7 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + pop3 + limits + mime + events + webhooks + remote + discovery + oauth
+        general + listeners + tls + http + smtp + pop3 + limits + mime + events + webhooks + relay + remote + discovery
+        + oauth
         + delivery
         + resolver
         + egress
@@ -416,6 +417,14 @@ extension ConfigurationKey {
             1...3600,
             "Between the comments of a stream on which nothing happens"
         ),
+    ]
+
+    private static let relay: [Self] = [
+        text("relay.host", \.relay.host, "The server that takes what local accounts send to others; empty: there is none"),
+        integer("relay.port", \.relay.port, 1...65_535, "Its port"),
+        choice("relay.security", \.relay.security, "How the connection to it is secured"),
+        text("relay.username", \.relay.username, "Who we are there; empty: it asks for no login"),
+        secretText("relay.password", \.relay.password, "Our password there"),
     ]
 
     private static let remote: [Self] = [

@@ -33,6 +33,7 @@ package struct Settings: Sendable {
     package var events = Events()
     package var webhooks = Webhooks()
     package var delivery = Delivery()
+    package var relay = Relay()
     package var remote = Remote()
     package var discovery = Discovery()
     package var oauth = OAuth()
@@ -193,6 +194,21 @@ package struct Settings: Sendable {
         package var cacheOctets = 1 << 30
         /// An account that could not be looked at for so long is stale.
         package var staleSeconds = 3600
+
+        package init() {}
+    }
+
+    /// The server that takes what local accounts send to others.
+    package struct Relay: Sendable {
+        package enum Security: String, CaseIterable, Sendable { case implicit, starttls, none }
+
+        /// Empty: there is none, and local accounts send to local accounts only.
+        package var host = ""
+        package var port = 465
+        package var security = Security.implicit
+        /// Empty: nobody logs in there.
+        package var username = ""
+        package var password: Secret?
 
         package init() {}
     }

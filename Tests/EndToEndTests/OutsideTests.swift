@@ -57,6 +57,11 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
     }
 
+    @Test func mailOfLocalAccountsGoesThroughTheRelay() throws {
+        let outcome = try python("relaying.py", [Project.postern, "\(try root)/relaying"])
+        #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+    }
+
     @Test func whatIsTooMuchIsShedAndSaidSo() throws {
         let outcome = try python("overload.py", [Project.postern, "\(try root)/overload"])
         #expect(outcome.status == 0, "\(outcome.output) \(outcome.errors)")

@@ -13,6 +13,7 @@ internal import SMTPSessions
 internal import Sockets
 internal import Storage
 internal import Sync
+internal import Transport
 internal import Wire
 
 /// What sends the outbox: made with the server's parts, started once everything listens.
@@ -25,6 +26,7 @@ enum CourierService {
         _ ledger: HostLedger
     ) throws -> Courier {
         let settings = foundation.settings
+        let relay = try settings.relayRoute()
         return Courier(
             CourierParts(
                 store: foundation.store,
@@ -33,6 +35,7 @@ enum CourierService {
                     foundation.store,
                     RemoteCredentials(box),
                     tokens,
+                    relay,
                     foundation.logs.logger("courier")
                 ),
                 noteFiled: { mailboxes[$0]?.wake() },
@@ -48,21 +51,23 @@ enum CourierService {
         )
     }
 
-    /// Through the server that an account has for this.
+    /// Through the server that an account has for this; of a local one without, through that of all.
     private static func routes(
         _ store: Store,
         _ credentials: RemoteCredentials,
         _ tokens: TokenKeeper,
+        _ relay: SubmissionRoute?,
         _ logger: Logger
     ) -> SubmissionRoutes {
         { key in
-            let found = try await store.read { snapshot -> (AccountID, RemoteServer, Int64?)? in
-                guard let account = try snapshot.accounts.get(key),
-                    let server = try snapshot.remoteServers.get(.smtp, of: key)
-                else { return nil }
-                return (account.id, server, try snapshot.oauthGrants.get(key)?.version)
+            let found = try await store.read { snapshot -> (AccountRow, RemoteServer?, Int64?)? in
+                guard let account = try snapshot.accounts.get(key) else { return nil }
+                let server = try snapshot.remoteServers.get(.smtp, of: key)
+                return (account, server, try snapshot.oauthGrants.get(key)?.version)
             }
-            guard let (account, server, grant) = found else { return nil }
+            guard let (row, server, grant) = found else { return nil }
+            guard let server else { return row.kind == .local ? relay : nil }
+            let account = row.id
             do throws(SecretBox.Failure) {
                 let secret = try credentials.open(server, of: account)
                 return SubmissionRoute(server, secret: secret, token: token(of: key, server, tokens), grant: grant)
@@ -103,6 +108,40 @@ extension CourierService {
 }
 
 extension Settings {
+    /// Whose mail to others goes out.
+    var outgoingRoutes: OutgoingRoutes { OutgoingRoutes(hasRelay: !relay.host.isEmpty) }
+
+    /// How long delivery to others is tried.
+    var deliveryLifetimeMilliseconds: Int64 { Int64(delivery.lifetimeHours) * 3_600_000 }
+
+    /// The way through the server that takes what local accounts send to others; nil where there is none.
+    func relayRoute() throws -> SubmissionRoute? {
+        guard !relay.host.isEmpty else { return nil }
+        var credentials: SASLClientCredentials?
+        if !relay.username.isEmpty {
+            guard let password = relay.password,
+                let login = SASLClientCredentials(
+                    authenticationID: Array(relay.username.utf8),
+                    proof: .password(password)
+                )
+            else { throw Server.Failure(description: "relay.username is of no use without relay.password") }
+            credentials = login
+        }
+        let security: ServerEndpoint.Security =
+            switch relay.security {
+            case .implicit: .implicit
+            case .starttls: .startTLS
+            case .none: .none
+            }
+        return SubmissionRoute(
+            server: ServerEndpoint(host: relay.host, port: UInt16(clamping: relay.port), security: security),
+            credentials: credentials,
+            retriesUnknown: true,
+            // It stays the same as long as the process runs.
+            version: Array("relay".utf8)
+        )
+    }
+
     var hostLimits: HostLedger.Limits {
         var limits = HostLedger.Limits()
         limits.connectionsPerHost = delivery.connectionsPerHost

@@ -41,7 +41,8 @@ final class HTTPDoor: Sendable {
             domains: LocalDomains(store: store, configured: try settings.configuredDomains()),
             hostname: try settings.ownDomain(),
             messageOctets: Int64(settings.limits.messageOctets),
-            lifetimeMilliseconds: Int64(settings.delivery.lifetimeHours) * 3_600_000
+            lifetimeMilliseconds: settings.deliveryLifetimeMilliseconds,
+            routes: settings.outgoingRoutes
         )
         let api = API(
             store: store,

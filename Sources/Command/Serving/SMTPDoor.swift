@@ -62,6 +62,8 @@ final class SMTPDoor: Sendable {
         var configuration = SMTPReceiverConfiguration(hostName: try settings.ownDomain())
         configuration.domains = try settings.configuredDomains()
         configuration.postmaster = try postmaster(settings)
+        configuration.routes = settings.outgoingRoutes
+        configuration.lifetimeMilliseconds = settings.deliveryLifetimeMilliseconds
         configuration.limits = settings.smtpLimits
         configuration.patience = settings.smtpPatience
         configuration.maximumConnections = settings.smtp.sessions

@@ -17,14 +17,15 @@ struct OutgoingMessage: Sendable {
     let reader: BodyReader
     let pool: BlockingPool
 
-    var size: UInt64 { UInt64(clamping: reader.size) }
+    /// With the trace fields in front.
+    var size: UInt64 { UInt64(clamping: reader.size) &+ UInt64(submission.trace.count) }
 
     /// The envelope for a server with these capabilities.
     ///
     /// - Parameter recipients: at least one.
     func envelope(_ recipients: [EmailAddress], for capabilities: SMTPCapabilities) async throws -> SMTPEnvelope {
         let header = try await header(limit: Self.maximumHeaderOctets)
-        let isUTF8 = Self.isEightBit(header.span)
+        let isUTF8 = Self.isEightBit(header.span) || Self.isEightBit(submission.trace.span)
         var isEightBit = isUTF8
         // With 8BITMIME it may be said of any message; without it, it must be known.
         if !isEightBit {
@@ -89,21 +90,25 @@ struct OutgoingMessage: Sendable {
         return false
     }
 
-    /// Gives the message from its beginning on.
-    func text() -> Text { Text(reader: reader, pool: pool) }
+    /// Gives the message from its beginning on, its trace fields in front.
+    func text() -> Text { Text(trace: submission.trace, reader: reader, pool: pool) }
 
     struct Text {
+        private var trace: [UInt8]
         private let reader: BodyReader
         private let pool: BlockingPool
         private var offset: Int64 = 0
 
-        fileprivate init(reader: BodyReader, pool: BlockingPool) {
+        fileprivate init(trace: [UInt8], reader: BodyReader, pool: BlockingPool) {
+            self.trace = trace
             self.reader = reader
             self.pool = pool
         }
 
         /// Appends the next octets; false when they were the last.
         mutating func next(_ buffer: inout ByteBuffer) async throws -> Bool {
+            buffer.append(trace)
+            trace = []
             let end = min(offset + OutgoingMessage.pieceOctets, reader.size)
             if end > offset { _ = try await reader.read(offset..<end, into: &buffer, on: pool) }
             offset = end

@@ -15,6 +15,7 @@ package final class SubmissionAgent: Sendable {
     private let domains: LocalDomains
     private let hostname: Domain
     private let messageOctets: Int64
+    private let routes: OutgoingRoutes
 
     /// RFC 5321 §4.5.3.1.8 asks for at least 100.
     package static let maximumRecipients = 1000
@@ -28,14 +29,17 @@ package final class SubmissionAgent: Sendable {
     ///   - hostname: our name in trace fields.
     ///   - messageOctets: the most octets of a finished message, and of what a draft is made of.
     ///   - lifetimeMilliseconds: how long delivery to others is tried.
+    ///   - routes: whose mail to others goes out.
     package init(
         store: Store,
         reader: any MessageReading,
         domains: LocalDomains,
         hostname: Domain,
         messageOctets: Int64,
-        lifetimeMilliseconds: Int64 = SubmissionAgent.defaultLifetimeMilliseconds
+        lifetimeMilliseconds: Int64 = SubmissionAgent.defaultLifetimeMilliseconds,
+        routes: OutgoingRoutes
     ) {
+        self.routes = routes
         self.lifetimeMilliseconds = lifetimeMilliseconds
         self.store = store
         self.reader = reader
@@ -223,7 +227,7 @@ package final class SubmissionAgent: Sendable {
     package func accept(_ prepared: PreparedSubmission, in transaction: Transaction) throws -> AcceptedSubmission {
         guard let account = try transaction.accounts.get(prepared.account) else { throw StoreError.notFound(.account) }
         let server = try transaction.remoteServers.get(.smtp, of: account.key)
-        let isRelayed = server != nil
+        let isRelayed = try routes.lead(from: account, in: transaction)
         let routes = try prepared.recipients.map {
             ($0, try route(to: $0, size: prepared.content.size, isRelayed: isRelayed, in: transaction))
         }
@@ -288,12 +292,12 @@ package final class SubmissionAgent: Sendable {
 
     private enum Route {
         case mailbox(AccountID)
-        /// Through the account's own server.
+        /// Through a server that takes what goes to others.
         case server
         case none(UnreachableRecipient.Reason)
     }
 
-    /// - Parameter isRelayed: whether the sender's account has a server that takes its mail.
+    /// - Parameter isRelayed: whether there is a server that takes what the sender's account sends to others.
     private func route(
         to address: EmailAddress,
         size: Int64,

@@ -25,7 +25,8 @@ struct SMTPReceiverContext: Sendable {
     let logger: Logger
 }
 
-/// Decides for one SMTP connection: our mailboxes are known, nothing is relayed, and what is accepted is stored first.
+/// Decides for one SMTP connection: our mailboxes are known, only our users' mail goes on to others, and what is accepted is
+/// stored first.
 final class SMTPReceiver: SMTPServerDelegate {
     private let context: SMTPReceiverContext
     private let service: SMTPServerConfiguration.Service
@@ -39,6 +40,9 @@ final class SMTPReceiver: SMTPServerDelegate {
     private var recipients: [AccountID] = []
     private var onlyRecipient: EmailAddress?
     private var recipientCount = 0
+    /// Those of other servers, each once.
+    private var others: [EmailAddress] = []
+    private var messageID: MessageID?
     private var spool: Spool?
     private var header: SubmissionHeader?
 
@@ -119,6 +123,10 @@ final class SMTPReceiver: SMTPServerDelegate {
     func recipient(_ rcpt: SMTPRcpt, _ session: SMTPSession) async -> SMTPVerdict {
         do {
             guard let account = try await account(for: rcpt), account.kind == .local else {
+                if let other = try await other(rcpt) {
+                    accept(other)
+                    return .accept()
+                }
                 return .refuse(try await refusal(of: rcpt))
             }
             guard !account.isSuspended else {
@@ -132,6 +140,23 @@ final class SMTPReceiver: SMTPServerDelegate {
         } catch {
             return verdict(on: error)
         }
+    }
+
+    /// The recipient, where it is somebody else's and the login may send to others.
+    private func other(_ rcpt: SMTPRcpt) async throws -> EmailAddress? {
+        guard service == .submission, let login, let address = rcpt.address else { return nil }
+        if try await context.domains.contains(address.domain) { return nil }
+        let routes = context.configuration.routes
+        return try await context.store.read { snapshot in
+            guard let account = try snapshot.accounts.get(login.account) else { return nil }
+            return try routes.lead(from: account, in: snapshot) ? address : nil
+        }
+    }
+
+    private func accept(_ other: EmailAddress) {
+        recipientCount += 1
+        onlyRecipient = recipientCount == 1 ? other : nil
+        if !others.contains(other) { others.append(other) }
     }
 
     private func accept(_ rcpt: SMTPRcpt, _ account: AccountRow) {
@@ -227,7 +252,8 @@ final class SMTPReceiver: SMTPServerDelegate {
         }
         let date = Timestamp(milliseconds: context.store.clock.now())
         let sender = mail?.reversePath ?? login.address
-        guard let messageID = MessageID.random(at: sender.domain) else { return .storeFailed }
+        guard let messageID = complete.messageID ?? MessageID.random(at: sender.domain) else { return .storeFailed }
+        self.messageID = messageID
         let octets = complete.completed(from: sender, date: date, messageID: messageID)
         try spool?.append(octets.span)
         return nil
@@ -256,12 +282,13 @@ final class SMTPReceiver: SMTPServerDelegate {
 
     private func deliver(_ body: SpooledBody, _ session: SMTPSession) async throws -> SMTPVerdict {
         let content = try await context.reader.read(body)
-        let delivery = LocalDelivery(
-            content: content,
-            trace: trace(session, id: content.id.description),
-            recipients: recipients
-        )
-        let messages = try await context.store.write { try delivery.perform($0) }
+        let trace = trace(session, id: content.id.description)
+        let delivery = LocalDelivery(content: content, trace: trace.octets, recipients: recipients)
+        let relayed = relayed(body, behind: trace)
+        let messages = try await context.store.write { transaction in
+            try relayed?.enqueue(in: transaction)
+            return try delivery.perform(transaction)
+        }
         context.observer?.messageEnded(.accepted, octets: body.size)
         let placed = messages.map { $0.id.description }
         logger.info(
@@ -276,7 +303,21 @@ final class SMTPReceiver: SMTPServerDelegate {
         return .accept("Ok: taken as \(content.id)")
     }
 
-    private func trace(_ session: SMTPSession, id: String) -> [UInt8] {
+    /// What goes to other servers, to be queued.
+    private func relayed(_ body: SpooledBody, behind trace: SMTPTrace) -> RelayedMessage? {
+        guard let login, !others.isEmpty else { return nil }
+        return RelayedMessage(
+            account: login.account,
+            sender: mail?.reversePath,
+            body: body,
+            trace: trace.received,
+            messageID: messageID,
+            recipients: others,
+            lifetimeMilliseconds: context.configuration.lifetimeMilliseconds
+        )
+    }
+
+    private func trace(_ session: SMTPSession, id: String) -> SMTPTrace {
         let octets = connection.peer.addressOctets
         let peer: InternetAddress? =
             switch octets.count {
@@ -297,7 +338,7 @@ final class SMTPReceiver: SMTPServerDelegate {
             recipient: onlyRecipient,
             isUTF8: mail?.isUTF8 ?? false,
             date: Timestamp(milliseconds: context.store.clock.now())
-        ).octets
+        )
     }
 
     func messageAborted() {
@@ -311,6 +352,8 @@ final class SMTPReceiver: SMTPServerDelegate {
         recipients = []
         onlyRecipient = nil
         recipientCount = 0
+        others = []
+        messageID = nil
         spool = nil
         header = nil
     }

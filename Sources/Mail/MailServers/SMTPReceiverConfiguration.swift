@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Delivery
 package import MailTypes
 package import SMTP
 package import SMTPSessions
@@ -15,6 +16,10 @@ package struct SMTPReceiverConfiguration: Sendable {
     package var postmaster: EmailAddress?
     /// Whether `user+tag@domain` reaches `user@domain`.
     package var deliversTagged = true
+    /// Whose submissions to others are taken.
+    package var routes = OutgoingRoutes(hasRelay: false)
+    /// How long their delivery is tried.
+    package var lifetimeMilliseconds = SubmissionAgent.defaultLifetimeMilliseconds
     package var lineEnds = SMTPLineEndPolicy.reject
     package var limits = SMTPServerConfiguration.Limits()
     package var patience = SMTPServerPatience()

@@ -53,18 +53,28 @@ package struct SMTPTrace: Sendable {
         }
     }
 
-    /// `Return-Path` and `Received`, each ended by CRLF.
+    /// `Return-Path` and `Received`, each ended by CRLF: for a mailbox.
     ///
     /// ```
     /// Return-path-line  = "Return-Path:" FWS Reverse-path <CRLF>
-    /// Time-stamp-line   = "Received:" FWS Stamp <CRLF>
-    /// Stamp             = From-domain By-domain Opt-info [CFWS] ";" FWS date-time
     /// ```
     package var octets: [UInt8] {
         var buffer = ByteBuffer()
         buffer.append("Return-Path: <")
         if let reversePath { buffer.append(reversePath.octets) }
-        buffer.append(">\r\nReceived: from ")
+        buffer.append(">\r\n")
+        return buffer.array() + received
+    }
+
+    /// `Received`, ended by CRLF: for another server, which adds its own.
+    ///
+    /// ```
+    /// Time-stamp-line   = "Received:" FWS Stamp <CRLF>
+    /// Stamp             = From-domain By-domain Opt-info [CFWS] ";" FWS date-time
+    /// ```
+    package var received: [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.append("Received: from ")
         appendClient(to: &buffer)
         buffer.append("\r\n\tby ")
         buffer.append(hostName.octets)

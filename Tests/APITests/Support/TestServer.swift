@@ -70,7 +70,8 @@ final class TestServer: Sendable {
             reader: intake,
             domains: LocalDomains(store: store, configured: []),
             hostname: hostname,
-            messageOctets: 64 << 20
+            messageOctets: 64 << 20,
+            routes: OutgoingRoutes(hasRelay: false)
         )
         let webhooks = WebhookDispatcher(
             WebhookParts(

@@ -183,7 +183,7 @@ extension Outbox where View == Transaction {
             body,
             new.messageID,
             new.message,
-            new.envelope,
+            new.trace,
             view.now.milliseconds,
             new.expires.milliseconds,
             try view.modseq(of: new.account)

@@ -133,8 +133,8 @@ package struct SubmissionRow: Hashable, Sendable {
     ///
     /// It may be gone by now.
     package let message: PlacementID?
-    /// What delivery needs to know besides, in its own form.
-    package let envelope: [UInt8]
+    /// Fields that the octets are sent behind, each ended by CRLF: where the message came from.
+    package let trace: [UInt8]
     package let created: Timestamp
     /// When delivery gives up.
     package let expires: Timestamp
@@ -154,7 +154,7 @@ package struct SubmissionRow: Hashable, Sendable {
         body = row.int64(4)
         messageID = row.optionalArray(5)
         message = row.isNull(6) ? nil : try row.id(6)
-        envelope = row.array(7)
+        trace = row.array(7)
         created = Timestamp(milliseconds: row.int64(8))
         expires = Timestamp(milliseconds: row.int64(9))
         modseq = UInt64(bitPattern: row.int64(10))
@@ -177,7 +177,8 @@ package struct NewSubmission: Sendable {
     package var octets: Octets
     package var messageID: [UInt8]?
     package var message: PlacementID?
-    package var envelope: [UInt8] = []
+    /// Fields that the octets are sent behind, each ended by CRLF.
+    package var trace: [UInt8] = []
     package var expires: Timestamp
     /// Each once.
     ///
