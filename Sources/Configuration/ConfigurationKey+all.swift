@@ -420,7 +420,11 @@ extension ConfigurationKey {
     ]
 
     private static let relay: [Self] = [
-        text("relay.host", \.relay.host, "The server that takes what local accounts send to others; empty: there is none"),
+        text(
+            "relay.host",
+            \.relay.host,
+            "The server that takes what local accounts send to others; empty: there is none"
+        ),
         integer("relay.port", \.relay.port, 1...65_535, "Its port"),
         choice("relay.security", \.relay.security, "How the connection to it is secured"),
         text("relay.username", \.relay.username, "Who we are there; empty: it asks for no login"),
