@@ -419,7 +419,8 @@ let fuzzers: [Target] =
         ("MIMEMessage", ["MIME"]), ("AddressHeader", ["MIME"]), ("EncodedWords", ["MIME"]),
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
         ("POP3Answers", ["POP3", "SASL"]), ("POP3Command", ["POP3"]),
-        ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("SearchQuery", ["Storage"]),
+        ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("IMAPCommand", ["IMAP"]),
+        ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]), ("AutoconfigFile", ["Autoconfig"]),
     ].map { name, modules in
         .executableTarget(

@@ -45,6 +45,10 @@ package enum IMAPCapability: String, CaseIterable, Sendable {
     case uidOnly = "UIDONLY"
     case metadata = "METADATA"
     case sort = "SORT"
+    case threadReferences = "THREAD=REFERENCES"
+    case threadOrderedSubject = "THREAD=ORDEREDSUBJECT"
+    case quotaStorage = "QUOTA=RES-STORAGE"
+    case quotaMessages = "QUOTA=RES-MESSAGE"
     case xlist = "XLIST"
     case gmail = "X-GM-EXT-1"
 }

@@ -43,12 +43,17 @@ extension IMAPClientCommandEncoder {
             write("UID EXPUNGE ")
             try write(uids)
         case .search(let request): try search(request)
+        case .sort(let request): try sort(request)
+        case .thread(let request): try thread(request)
         case .fetch(let request): try fetch(request)
         case .store(let request): try store(request)
         case .copy(let messages, let mailbox): try transfer("COPY ", messages, mailbox)
         case .move(let messages, let mailbox): try transfer("MOVE ", messages, mailbox)
         case .notify(let request): try notify(request)
         case .quotaRoot(let mailbox): try write("GETQUOTAROOT ", mailbox)
+        case .quota(let root):
+            write("GETQUOTA ")
+            try write(astring: root)
         }
     }
 
@@ -183,7 +188,7 @@ extension IMAPClientCommandEncoder {
             write(date)
             space()
         }
-        suppliedLiteral(append.octets, isUTF8: append.isUTF8)
+        suppliedLiteral(append.octets, isUTF8: append.isUTF8, isBinary: append.isBinary)
     }
 
     // MARK: Messages
@@ -191,7 +196,10 @@ extension IMAPClientCommandEncoder {
     private mutating func write(_ verb: StaticString, _ messages: IMAPMessages) throws(IMAPClientCommandError) {
         if messages.isUID { write("UID ") }
         write(verb)
-        try write(messages.set)
+        switch messages {
+        case .uids(let set), .sequence(let set): try write(set)
+        case .saved: write("$")
+        }
     }
 
     private mutating func transfer(
@@ -209,10 +217,15 @@ extension IMAPClientCommandEncoder {
         try write("FETCH ", request.messages)
         space()
         try list(request.items) { encoder, item throws(IMAPClientCommandError) in try encoder.write(item) }
-        guard let changedSince = request.changedSince else { return }
-        write(" (CHANGEDSINCE ")
-        write(changedSince)
-        if request.wantsVanished { write(" VANISHED") }
+        guard request.changedSince != nil || request.partial != nil else { return }
+        write(" (")
+        if let changedSince = request.changedSince {
+            write("CHANGEDSINCE ")
+            write(changedSince)
+            if request.wantsVanished { write(" VANISHED") }
+            if request.partial != nil { space() }
+        }
+        if let partial = request.partial { try write(partial: partial) }
         close()
     }
 
@@ -224,6 +237,7 @@ extension IMAPClientCommandEncoder {
         case .size: write("RFC822.SIZE")
         case .envelope: write("ENVELOPE")
         case .bodyStructure: write("BODYSTRUCTURE")
+        case .body: write("BODY")
         case .modSeq: write("MODSEQ")
         case .emailID: write("EMAILID")
         case .threadID: write("THREADID")
@@ -304,6 +318,7 @@ extension IMAPClientCommandEncoder {
                 case .maximum: encoder.write("MAX")
                 case .count: encoder.write("COUNT")
                 case .all: encoder.write("ALL")
+                case .save: encoder.write("SAVE")
                 case .partial(let range): try encoder.write(partial: range)
                 }
             }
@@ -317,6 +332,26 @@ extension IMAPClientCommandEncoder {
             write("CHARSET UTF-8 ")
         }
         try write(request.key)
+    }
+
+    /// `sort = "SORT" SP "(" sort-criteria ")" SP charset 1*(SP search-key)` (RFC 5256 §5).
+    private mutating func sort(_ request: IMAPSortRequest) throws(IMAPClientCommandError) {
+        guard !request.criteria.isEmpty else { throw .unencodable }
+        write(request.search.isUID ? "UID SORT " : "SORT ")
+        try list(request.criteria) { encoder, criterion throws(IMAPClientCommandError) in
+            if criterion.isReverse { encoder.write("REVERSE ") }
+            try encoder.write(atom: criterion.key.rawValue)
+        }
+        write(" UTF-8 ")
+        try write(request.search.key)
+    }
+
+    /// `thread = "THREAD" SP thread-alg SP charset 1*(SP search-key)`.
+    private mutating func thread(_ request: IMAPThreadRequest) throws(IMAPClientCommandError) {
+        write(request.search.isUID ? "UID THREAD " : "THREAD ")
+        try write(atom: request.algorithm.rawValue)
+        write(" UTF-8 ")
+        try write(request.search.key)
     }
 
     /// `partial-range = nz-number ":" nz-number / "-" nz-number ":-" nz-number` (RFC 9394).
@@ -385,6 +420,13 @@ extension IMAPClientCommandEncoder {
         case .sentBefore(let day): write("SENTBEFORE ", day)
         case .sentOn(let day): write("SENTON ", day)
         case .sentSince(let day): write("SENTSINCE ", day)
+        case .savedBefore(let day): write("SAVEDBEFORE ", day)
+        case .savedOn(let day): write("SAVEDON ", day)
+        case .savedSince(let day): write("SAVEDSINCE ", day)
+        case .saveDateSupported: write("SAVEDATESUPPORTED")
+        case .younger(let seconds): write("YOUNGER ", UInt64(seconds))
+        case .older(let seconds): write("OLDER ", UInt64(seconds))
+        case .saved: write("$")
         case .larger(let octets): write("LARGER ", octets)
         case .smaller(let octets): write("SMALLER ", octets)
         case .uids(let set):
@@ -504,8 +546,9 @@ extension IMAPSearchKey {
             case .from(let text), .to(let text), .cc(let text), .bcc(let text), .subject(let text), .body(let text),
                 .text(let text), .header(_, let text), .gmail(let text):
                 if text.contains(where: { $0 >= 0x80 }) { return true }
-            case .all, .flags, .keyword, .before, .on, .since, .sentBefore, .sentOn, .sentSince, .larger, .smaller,
-                .uids, .sequence, .modSeq, .emailID, .threadID:
+            case .all, .flags, .keyword, .before, .on, .since, .sentBefore, .sentOn, .sentSince, .savedBefore, .savedOn,
+                .savedSince, .saveDateSupported, .younger, .older, .larger, .smaller, .uids, .sequence, .saved, .modSeq,
+                .emailID, .threadID:
                 break
             }
         }

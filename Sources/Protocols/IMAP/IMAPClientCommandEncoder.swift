@@ -123,8 +123,8 @@ package struct IMAPClientCommandEncoder: ~Copyable {
     }
 
     /// The literal of a message, whose octets come from somebody else.
-    mutating func suppliedLiteral(_ octets: UInt64, isUTF8: Bool) {
-        if isUTF8 { output.append("UTF8 (~") }
+    mutating func suppliedLiteral(_ octets: UInt64, isUTF8: Bool, isBinary: Bool) {
+        if isUTF8 { output.append("UTF8 (~") } else if isBinary { output.append("~") }
         literal(octets)
         flush()
         pieces.append(.supply(octets))

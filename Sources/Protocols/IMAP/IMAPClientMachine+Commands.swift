@@ -234,11 +234,13 @@ extension IMAPCommand {
         case .fetch(let request): !request.messages.isUID
         case .store(let request): !request.messages.isUID
         case .search(let request): !request.isUID
+        case .sort(let request): !request.search.isUID
+        case .thread(let request): !request.search.isUID
         case .copy(let messages, _), .move(let messages, _): !messages.isUID
         // Three of these are sent together when the session is set up.
         case .enable, .id, .namespace: false
         case .capability, .noop, .create, .delete, .rename, .subscribe, .unsubscribe, .list, .status, .append, .expunge,
-            .quotaRoot:
+            .quotaRoot, .quota:
             false
         }
     }
@@ -255,12 +257,12 @@ extension IMAPCommand {
 
     fileprivate var answers: [IMAPClientMachine.Answer] {
         switch self {
-        case .search: [.search]
+        case .search, .sort, .thread: [.search]
         case .list(let request): request.status.isEmpty ? [.list] : [.list, .anyStatus]
         case .status(let mailbox, _): [.status(mailbox)]
         case .fetch, .store: [.fetch]
         case .copy, .move: [.copied]
-        case .quotaRoot: [.quota]
+        case .quotaRoot, .quota: [.quota]
         case .capability, .noop, .logout, .startTLS, .namespace, .authenticate, .login, .enable, .id, .compress,
             .select, .close, .unselect, .create, .delete, .rename, .subscribe, .unsubscribe, .append, .expunge, .idle,
             .notify:

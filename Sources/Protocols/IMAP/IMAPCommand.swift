@@ -27,6 +27,8 @@ package enum IMAPCommand: Sendable {
     /// Removes what is flagged `\Deleted`: all of it, or (UIDPLUS) those among these.
     case expunge(uids: IMAPNumberSet?)
     case search(IMAPSearchRequest)
+    case sort(IMAPSortRequest)
+    case thread(IMAPThreadRequest)
     case fetch(IMAPFetchRequest)
     case store(IMAPStoreRequest)
     case copy(IMAPMessages, to: IMAPMailboxName)
@@ -35,6 +37,8 @@ package enum IMAPCommand: Sendable {
     /// Nil: tell nothing any more.
     case notify(IMAPNotifyRequest?)
     case quotaRoot(IMAPMailboxName)
+    /// GETQUOTA (RFC 9208).
+    case quota(root: [UInt8])
 }
 
 /// One SELECT or EXAMINE.
@@ -126,14 +130,18 @@ package struct IMAPAppend: Hashable, Sendable {
     package var octets: UInt64
     /// The message's header is UTF-8, which UTF8=ACCEPT must have been enabled for (RFC 6855 §4).
     package var isUTF8: Bool
+    /// It comes as a `literal8`, in which there may be NUL (RFC 3516 §4.4).
+    package var isBinary: Bool
 
     package init(
         _ mailbox: IMAPMailboxName,
         octets: UInt64,
         flags: IMAPFlags = IMAPFlags(),
         internalDate: IMAPDateTime? = nil,
-        isUTF8: Bool = false
+        isUTF8: Bool = false,
+        isBinary: Bool = false
     ) {
+        self.isBinary = isBinary
         self.mailbox = mailbox
         self.flags = flags
         self.internalDate = internalDate

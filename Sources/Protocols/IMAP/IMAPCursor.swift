@@ -10,6 +10,8 @@ struct IMAPCursor {
     var index: Int
     let end: Int
     var deviations: Set<IMAPDeviation> = []
+    /// A command: nothing is taken that the grammar does not have.
+    var isStrict = false
 
     init(_ bytes: [UInt8], from index: Int = 0) {
         self.bytes = bytes
@@ -60,11 +62,13 @@ struct IMAPCursor {
 
     mutating func space() throws(IMAPSyntaxError) {
         try expect(ASCII.space)
+        if isStrict { return }
         if next == ASCII.space { deviations.insert(.doubledSpace) }
         skipSpaces()
     }
 
     mutating func skipSpaces() {
+        if isStrict { return }
         while next == ASCII.space { index += 1 }
     }
 
@@ -72,7 +76,9 @@ struct IMAPCursor {
     mutating func separator(_ closing: UInt8) throws(IMAPSyntaxError) {
         if next == closing { return }
         try space()
-        if next == closing { deviations.insert(.spaceAtEnd) }
+        guard next == closing else { return }
+        guard !isStrict else { throw surprise }
+        deviations.insert(.spaceAtEnd)
     }
 
     /// The rest, as it is.
@@ -109,10 +115,11 @@ struct IMAPCursor {
 
     /// `1*ATOM-CHAR`.
     ///
-    /// With octets that servers put into atoms all the same: anything but controls, space, parentheses, `{` and `"`.
+    /// In a response with octets that servers put into atoms all the same: anything but controls, space, parentheses, `{` and
+    /// `"`.
     mutating func atom() throws(IMAPSyntaxError) -> [UInt8] {
         let start = index
-        while let byte = next, IMAPGrammar.isAtom(byte) { index += 1 }
+        while let byte = next, isStrict ? IMAPGrammar.isStrictAtom(byte) : IMAPGrammar.isAtom(byte) { index += 1 }
         guard index > start else { throw surprise }
         return Array(bytes[start..<index])
     }
@@ -120,7 +127,30 @@ struct IMAPCursor {
     /// `astring = 1*ASTRING-CHAR / string`.
     mutating func astring() throws(IMAPSyntaxError) -> [UInt8] {
         if let string = try stringIfAny() { return string }
-        return try atom()
+        guard isStrict else { return try atom() }
+        return try octets { IMAPGrammar.isStrictAtom($0) || $0 == ASCII.closeBracket }
+    }
+
+    /// `list-mailbox = 1*list-char / string`, `list-char = ATOM-CHAR / list-wildcards / resp-specials`.
+    mutating func pattern() throws(IMAPSyntaxError) -> [UInt8] {
+        if let string = try stringIfAny() { return string }
+        return try octets {
+            IMAPGrammar.isStrictAtom($0) || $0 == ASCII.closeBracket || $0 == ASCII.asterisk || $0 == ASCII.percent
+        }
+    }
+
+    /// `flag = "\\" atom / atom`.
+    mutating func flag() throws(IMAPSyntaxError) -> [UInt8] {
+        guard take(ASCII.backslash) else { return try atom() }
+        return [ASCII.backslash] + (try atom())
+    }
+
+    /// As many as there are of these, at least one.
+    private mutating func octets(_ isTaken: (UInt8) -> Bool) throws(IMAPSyntaxError) -> [UInt8] {
+        let start = index
+        while let byte = next, isTaken(byte) { index += 1 }
+        guard index > start else { throw surprise }
+        return Array(bytes[start..<index])
     }
 
     /// `nstring = string / nil`.
@@ -140,7 +170,7 @@ struct IMAPCursor {
         switch next {
         case ASCII.quote: try quoted()
         case ASCII.openBrace: try literal()
-        case IMAPGrammar.tilde where next(1) == ASCII.openBrace: try literal()
+        case IMAPGrammar.tilde where !isStrict && next(1) == ASCII.openBrace: try literal()
         default: nil
         }
     }
@@ -158,6 +188,7 @@ struct IMAPCursor {
             case ASCII.quote: return text
             case ASCII.backslash:
                 guard let escaped = next else { throw .unexpectedEnd }
+                guard !isStrict || escaped == ASCII.quote || escaped == ASCII.backslash else { throw surprise }
                 text.append(escaped)
                 index += 1
             case ASCII.nul, ASCII.cr, ASCII.lf: throw .unexpectedOctet(byte, at: index - 1)
@@ -188,6 +219,7 @@ struct IMAPCursor {
 
 enum IMAPGrammar {
     static var tilde: UInt8 { 0x7E }
+    static var dollar: UInt8 { 0x24 }
 
     /// What an atom from a peer may be made of.
     static func isAtom(_ byte: UInt8) -> Bool {

@@ -4,16 +4,15 @@
 package enum IMAPMessages: Hashable, Sendable {
     case uids(IMAPNumberSet)
     case sequence(IMAPNumberSet)
+    /// `$`: what the last SEARCH that said SAVE found (RFC 5182).
+    case saved(isUID: Bool)
 
-    var set: IMAPNumberSet {
+    package var isUID: Bool {
         switch self {
-        case .uids(let set), .sequence(let set): set
+        case .uids: true
+        case .sequence: false
+        case .saved(let isUID): isUID
         }
-    }
-
-    var isUID: Bool {
-        if case .uids = self { return true }
-        return false
     }
 }
 
@@ -21,6 +20,8 @@ package enum IMAPMessages: Hashable, Sendable {
 package struct IMAPFetchRequest: Hashable, Sendable {
     package enum Item: Hashable, Sendable {
         case uid, flags, internalDate, size, envelope, bodyStructure
+        /// The structure without its extension data.
+        case body
         case modSeq
         case emailID, threadID
         case saveDate
@@ -38,13 +39,17 @@ package struct IMAPFetchRequest: Hashable, Sendable {
     package var changedSince: UInt64?
     /// RFC 7162: with `changedSince` and QRESYNC enabled, tells also what is gone.
     package var wantsVanished: Bool
+    /// RFC 9394: only those of the messages from one place to another, as ``IMAPSearchRequest/Return/partial(_:)`` counts them.
+    package var partial: ClosedRange<Int32>?
 
     package init(
         _ messages: IMAPMessages,
         _ items: [Item],
         changedSince: UInt64? = nil,
-        wantsVanished: Bool = false
+        wantsVanished: Bool = false,
+        partial: ClosedRange<Int32>? = nil
     ) {
+        self.partial = partial
         self.messages = messages
         self.items = items
         self.changedSince = changedSince

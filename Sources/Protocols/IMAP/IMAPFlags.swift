@@ -47,7 +47,9 @@ package struct IMAPFlags: Hashable, Sendable {
     }
 
     /// `flag-list = "(" [flag *(SP flag)] ")"`.
-    package func append(to output: inout ByteBuffer) {
+    ///
+    /// - Parameter withOthers: also what is neither a system flag nor a keyword that we can hold, as far as it is a flag.
+    package func append(to output: inout ByteBuffer, withOthers: Bool = false) {
         var isFirst = true
         func separate(_ output: inout ByteBuffer) {
             if !isFirst { output.append(ASCII.space) }
@@ -66,11 +68,21 @@ package struct IMAPFlags: Hashable, Sendable {
             separate(&output)
             output.append(utf8: keyword)
         }
+        for word in others where withOthers && Self.isFlag(word) {
+            separate(&output)
+            output.append(word)
+        }
         if allowsNewKeywords {
             separate(&output)
             output.append("\\*")
         }
         output.append(ASCII.closeParenthesis)
+    }
+
+    /// `flag-keyword / flag-extension`.
+    private static func isFlag(_ word: [UInt8]) -> Bool {
+        let atom = word.first == ASCII.backslash ? word.dropFirst() : word[...]
+        return !atom.isEmpty && atom.allSatisfy(IMAPGrammar.isStrictAtom)
     }
 }
 
@@ -81,7 +93,7 @@ extension IMAPCursor {
         skipSpaces()
         while !take(ASCII.closeParenthesis) {
             // Gmail's labels are quoted where they have spaces, and so may be a flag of a proxy of its.
-            flags.insert(try astring())
+            flags.insert(isStrict ? try flag() : try astring())
             try separator(ASCII.closeParenthesis)
         }
         return flags

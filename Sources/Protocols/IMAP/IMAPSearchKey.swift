@@ -26,10 +26,21 @@ package indirect enum IMAPSearchKey: Hashable, Sendable {
     case sentBefore(Timestamp)
     case sentOn(Timestamp)
     case sentSince(Timestamp)
+    /// By when it came into this mailbox (RFC 8514).
+    case savedBefore(Timestamp)
+    case savedOn(Timestamp)
+    case savedSince(Timestamp)
+    /// All messages or none.
+    case saveDateSupported
+    /// RFC 5032: by INTERNALDATE, at most and at least so many seconds ago.
+    case younger(UInt32)
+    case older(UInt32)
     case larger(UInt64)
     case smaller(UInt64)
     case uids(IMAPNumberSet)
     case sequence(IMAPNumberSet)
+    /// `$` (RFC 5182).
+    case saved
     /// RFC 7162: changed since then, and then.
     case modSeq(UInt64)
     /// RFC 8474.
@@ -48,6 +59,8 @@ package struct IMAPSearchRequest: Hashable, Sendable {
     /// `search-return-opts` (RFC 4731, RFC 9394), for servers that have ESEARCH.
     package enum Return: Hashable, Sendable {
         case minimum, maximum, count, all
+        /// The hits are `$` from now on (RFC 5182).
+        case save
         /// From the first or, with negative places, from the last hit: `1...500`, `-500...(-1)`.
         case partial(ClosedRange<Int32>)
     }
@@ -65,5 +78,56 @@ package struct IMAPSearchRequest: Hashable, Sendable {
         self.key = key
         self.isUID = isUID
         self.returns = returns
+    }
+}
+
+/// One SORT (RFC 5256, RFC 5267).
+package struct IMAPSortRequest: Hashable, Sendable {
+    package enum Key: String, CaseIterable, Hashable, Sendable {
+        case arrival = "ARRIVAL"
+        case cc = "CC"
+        case date = "DATE"
+        case from = "FROM"
+        case size = "SIZE"
+        case subject = "SUBJECT"
+        case to = "TO"
+        /// RFC 5957.
+        case displayFrom = "DISPLAYFROM"
+        case displayTo = "DISPLAYTO"
+    }
+
+    package struct Criterion: Hashable, Sendable {
+        package var key: Key
+        package var isReverse: Bool
+
+        package init(_ key: Key, isReverse: Bool = false) {
+            self.key = key
+            self.isReverse = isReverse
+        }
+    }
+
+    /// The first decides; at least one.
+    package var criteria: [Criterion]
+    package var search: IMAPSearchRequest
+
+    package init(_ criteria: [Criterion], _ search: IMAPSearchRequest) {
+        self.criteria = criteria
+        self.search = search
+    }
+}
+
+/// One THREAD (RFC 5256).
+package struct IMAPThreadRequest: Hashable, Sendable {
+    package enum Algorithm: String, CaseIterable, Hashable, Sendable {
+        case orderedSubject = "ORDEREDSUBJECT"
+        case references = "REFERENCES"
+    }
+
+    package var algorithm: Algorithm
+    package var search: IMAPSearchRequest
+
+    package init(_ algorithm: Algorithm, _ search: IMAPSearchRequest) {
+        self.algorithm = algorithm
+        self.search = search
     }
 }

@@ -21,6 +21,11 @@ package struct IMAPExtendedSearch: Hashable, Sendable {
         /// As it was asked for: `1:500`, or `-1:-500` for the last ones.
         package let range: [UInt8]
         package let numbers: IMAPNumberSet
+
+        package init(range: [UInt8], numbers: IMAPNumberSet) {
+            self.range = range
+            self.numbers = numbers
+        }
     }
 
     package init() {}
@@ -119,9 +124,16 @@ package struct IMAPThread: Hashable, Sendable {
         package let number: UInt32?
         /// 0 begins a thread.
         package let level: Int
+
+        package init(number: UInt32?, level: Int) {
+            self.number = number
+            self.level = level
+        }
     }
 
     package var members: [Member] = []
+
+    package init() {}
 }
 
 extension IMAPCursor {

@@ -84,8 +84,21 @@ package struct IMAPSection: Hashable, Sendable {
 }
 
 extension IMAPCursor {
-    /// `section = "[" [section-spec] "]"`.
+    /// `section ["<" number ">"]`, as an answer has it.
     mutating func section(_ item: IMAPSection.Item, _ limits: IMAPLimits) throws(IMAPSyntaxError) -> IMAPSection {
+        var section = try bracketedSection(item, limits)
+        if take(ASCII.less) {
+            section.origin = try number()
+            try expect(ASCII.greater)
+        }
+        return section
+    }
+
+    /// `section = "[" [section-spec] "]"`.
+    mutating func bracketedSection(
+        _ item: IMAPSection.Item,
+        _ limits: IMAPLimits
+    ) throws(IMAPSyntaxError) -> IMAPSection {
         try expect(ASCII.openBracket)
         var section = IMAPSection(item)
         while let byte = next, ASCII.isDigit(byte) {
@@ -96,10 +109,6 @@ extension IMAPCursor {
         if !take(ASCII.closeBracket) {
             section.text = try sectionText(limits)
             try expect(ASCII.closeBracket)
-        }
-        if take(ASCII.less) {
-            section.origin = try number()
-            try expect(ASCII.greater)
         }
         return section
     }

@@ -159,6 +159,35 @@ import Wire
             #"a UID SEARCH BODY {15+}␍␊a" OR ALL \ {3}"#
         ),
         (.search(IMAPSearchRequest(.emailID(Array("M1".utf8)))), "a UID SEARCH EMAILID M1"),
+        (
+            .search(
+                IMAPSearchRequest(
+                    .and([
+                        .savedBefore(day), .savedOn(day), .savedSince(day), .saveDateSupported, .younger(60),
+                        .older(3600), .saved,
+                    ]),
+                    returns: [.save, .count]
+                )
+            ),
+            "a UID SEARCH RETURN (SAVE COUNT) (SAVEDBEFORE 14-Nov-2023 SAVEDON 14-Nov-2023 SAVEDSINCE 14-Nov-2023"
+                + " SAVEDATESUPPORTED YOUNGER 60 OLDER 3600 $)"
+        ),
+        (.copy(.saved(isUID: true), to: name("x")), "a UID COPY $ x"),
+        (
+            .sort(
+                IMAPSortRequest(
+                    [.init(.subject), .init(.arrival, isReverse: true)],
+                    IMAPSearchRequest(.flags([.seen], areSet: true), isUID: false)
+                )
+            ),
+            "a SORT (SUBJECT REVERSE ARRIVAL) UTF-8 SEEN"
+        ),
+        (.thread(IMAPThreadRequest(.references, IMAPSearchRequest(.all))), "a UID THREAD REFERENCES UTF-8 ALL"),
+        (.quota(root: []), "a GETQUOTA \"\""),
+        (
+            .fetch(IMAPFetchRequest(uids(7), [.uid, .body], changedSince: 9, partial: -30...(-1))),
+            "a UID FETCH 7 (UID BODY) (CHANGEDSINCE 9 PARTIAL -1:-30)"
+        ),
     ]
 
     @Test(arguments: commands) func command(_ command: IMAPCommand, _ written: String) {
