@@ -17,6 +17,7 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
     package private(set) var hasPeerClosed = false
     /// The server is stopping: end when what is under way is done.
     package private(set) var isDraining = false
+    private var isWoken = false
     private var isReadReady = false
     private var isWriteReady = true
     private var failure: IOError?
@@ -109,13 +110,19 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
 
     private func interrupt() { interruption.take()?() }
 
+    /// Has ``idle()`` return false once, now or when it is called next, where nothing has come: somebody has news for the peer.
+    package func wake() {
+        isWoken = true
+        wakeReader()
+    }
+
     /// Calls `handler`, on the loop, once: as soon as ``idle()`` would return or throw, which may be at once.
     ///
     /// For who wants to wait without a task, and its memory. Between this and the call nobody waits for the socket.
     package func rest(_ handler: @escaping () -> Void) {
         precondition(reader == nil, "a task reads from the socket")
         restEnd = handler
-        if failure != nil || isReadReady || isDraining { wakeReader() }
+        if failure != nil || isReadReady || isDraining || isWoken { wakeReader() }
     }
 
     private func wakeReader() {
@@ -152,12 +159,16 @@ package final class StreamSocket: LoopMember, @unchecked Sendable {
         }
     }
 
-    /// As ``readable()``; false when nothing is there yet and the server is stopping.
+    /// As ``readable()``; false when nothing is there yet and the server is stopping, or somebody called ``wake()``.
     package func idle() async throws(IOError) -> Bool {
         while true {
             if let failure { throw failure }
             if isReadReady { return true }
             if isDraining { return false }
+            if isWoken {
+                isWoken = false
+                return false
+            }
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
                 precondition(reader == nil, "two tasks read from one socket")
                 reader = continuation

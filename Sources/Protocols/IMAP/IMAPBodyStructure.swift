@@ -16,37 +16,53 @@ package struct IMAPBodyStructure: Hashable, Sendable {
     package struct Disposition: Hashable, Sendable {
         package let type: [UInt8]
         package let parameters: [IMAPParameter]
+
+        package init(type: [UInt8], parameters: [IMAPParameter]) {
+            self.type = type
+            self.parameters = parameters
+        }
     }
 
     package struct Part: Hashable, Sendable {
-        package internal(set) var kind: Kind
+        package var kind: Kind
         /// By which FETCH names it; empty for a multipart that is the whole message.
         ///
         /// That of a multipart that is the body of a message within is that message's.
-        package internal(set) var section: [UInt32]
+        package var section: [UInt32]
         /// The part that holds it, by its place; nil for the first.
-        package internal(set) var parent: Int?
+        package var parent: Int?
         /// `TEXT`, `MULTIPART` and so on.
-        package internal(set) var type: [UInt8]
-        package internal(set) var subtype: [UInt8]
-        package internal(set) var parameters: [IMAPParameter] = []
-        package internal(set) var id: [UInt8]?
-        package internal(set) var description: [UInt8]?
+        package var type: [UInt8]
+        package var subtype: [UInt8]
+        package var parameters: [IMAPParameter] = []
+        package var id: [UInt8]?
+        package var description: [UInt8]?
         /// Empty for a multipart.
-        package internal(set) var encoding: [UInt8] = []
+        package var encoding: [UInt8] = []
         /// As it is encoded; 0 for a multipart.
-        package internal(set) var octets: UInt64 = 0
-        package internal(set) var lines: UInt64?
+        package var octets: UInt64 = 0
+        package var lines: UInt64?
         /// Of a message within.
-        package internal(set) var envelope: IMAPEnvelope?
-        package internal(set) var md5: [UInt8]?
-        package internal(set) var disposition: Disposition?
-        package internal(set) var languages: [[UInt8]] = []
-        package internal(set) var location: [UInt8]?
+        package var envelope: IMAPEnvelope?
+        package var md5: [UInt8]?
+        package var disposition: Disposition?
+        package var languages: [[UInt8]] = []
+        package var location: [UInt8]?
+
+        package init(kind: Kind, section: [UInt32], parent: Int?, type: [UInt8], subtype: [UInt8]) {
+            self.kind = kind
+            self.section = section
+            self.parent = parent
+            self.type = type
+            self.subtype = subtype
+        }
     }
 
     /// At least one; the whole message first.
     package private(set) var parts: [Part] = []
+
+    /// Of these parts, each behind the one that holds it.
+    package init(parts: [Part]) { self.parts = parts }
 
     /// A body still to be read.
     private struct Unread {
@@ -116,13 +132,13 @@ package struct IMAPBodyStructure: Hashable, Sendable {
             section: body.section,
             parent: body.parent,
             type: tree.text(fields[0]) ?? [],
-            subtype: tree.text(fields[1]) ?? [],
-            parameters: tree.pairs(fields[2]),
-            id: tree.text(fields[3]),
-            description: tree.text(fields[4]),
-            encoding: tree.text(fields[5]) ?? [],
-            octets: tree.number(fields[6]) ?? 0
+            subtype: tree.text(fields[1]) ?? []
         )
+        part.parameters = tree.pairs(fields[2])
+        part.id = tree.text(fields[3])
+        part.description = tree.text(fields[4])
+        part.encoding = tree.text(fields[5]) ?? []
+        part.octets = tree.number(fields[6]) ?? 0
         var rest = fields.dropFirst(7)
         var inner: [Unread] = []
         if part.isMessageType {

@@ -54,6 +54,24 @@ package struct IMAPListEntry: Hashable, Sendable {
     /// CHILDINFO: there are subscribed mailboxes below it (RFC 5258).
     package var hasSubscribedChildren: Bool
 
+    package init(
+        _ mailbox: IMAPMailboxName,
+        kind: Kind = .list,
+        attributes: Attributes,
+        otherAttributes: [[UInt8]] = [],
+        separator: UInt8?,
+        oldName: IMAPMailboxName? = nil,
+        hasSubscribedChildren: Bool = false
+    ) {
+        self.mailbox = mailbox
+        self.kind = kind
+        self.attributes = attributes
+        self.otherAttributes = otherAttributes
+        self.separator = separator
+        self.oldName = oldName
+        self.hasSubscribedChildren = hasSubscribedChildren
+    }
+
     package var isSelectable: Bool { attributes.isDisjoint(with: [.noSelect, .nonExistent]) }
 
     /// What the folder is for, by its special use or because it is INBOX.
@@ -71,15 +89,7 @@ extension IMAPCursor {
     /// mailbox-list = "(" [mbx-list-flags] ")" SP (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox [SP mbox-list-extended]
     /// ```.
     mutating func listEntry(_ kind: IMAPListEntry.Kind, _ limits: IMAPLimits) throws(IMAPSyntaxError) -> IMAPListEntry {
-        var entry = IMAPListEntry(
-            kind: kind,
-            attributes: [],
-            otherAttributes: [],
-            separator: nil,
-            mailbox: .inbox,
-            oldName: nil,
-            hasSubscribedChildren: false
-        )
+        var entry = IMAPListEntry(.inbox, kind: kind, attributes: [], separator: nil)
         try listAttributes(&entry)
         try space()
         if let separator = try nstring() {
@@ -124,7 +134,7 @@ extension IMAPCursor {
     private mutating func mailboxOrNothing() throws(IMAPSyntaxError) -> IMAPMailboxName { try mailbox() }
 
     mutating func expectEnd() throws(IMAPSyntaxError) {
-        if next == ASCII.space {
+        if next == ASCII.space, !isStrict {
             deviations.insert(.spaceAtEnd)
             skipSpaces()
         }

@@ -7,11 +7,18 @@ package struct IMAPNamespaces: Hashable, Sendable {
     package struct Namespace: Hashable, Sendable {
         package let prefix: [UInt8]
         package let separator: UInt8?
+
+        package init(prefix: [UInt8], separator: UInt8?) {
+            self.prefix = prefix
+            self.separator = separator
+        }
     }
 
     package var personal: [Namespace] = []
     package var otherUsers: [Namespace] = []
     package var shared: [Namespace] = []
+
+    package init() {}
 }
 
 extension IMAPCursor {

@@ -9,10 +9,21 @@ package struct IMAPQuota: Hashable, Sendable {
         package let name: [UInt8]
         package let usage: UInt64
         package let limit: UInt64
+
+        package init(name: [UInt8], usage: UInt64, limit: UInt64) {
+            self.name = name
+            self.usage = usage
+            self.limit = limit
+        }
     }
 
     package let root: [UInt8]
     package let resources: [Resource]
+
+    package init(root: [UInt8], resources: [Resource]) {
+        self.root = root
+        self.resources = resources
+    }
 }
 
 extension IMAPCursor {

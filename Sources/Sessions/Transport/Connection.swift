@@ -83,6 +83,8 @@ package final class Connection {
     }
 
     /// As ``readable()``, but returns false when nothing has come and the server is stopping: for the time between requests.
+    ///
+    /// Also false, once, for a ``StreamSocket/wake()``.
     package func idle() async throws(IOError) -> Bool {
         guard let tls else { return try await socket.idle() }
         try socket.check()

@@ -22,15 +22,7 @@ import Testing
         var status = IMAPMailboxStatus(mailbox: mailbox)
         (status.uidValidity, status.uidNext) = (validity, next)
         status.mailboxID = id.map { Array($0.utf8) }
-        let entry = IMAPListEntry(
-            kind: .list,
-            attributes: attributes,
-            otherAttributes: [],
-            separator: 0x2F,
-            mailbox: mailbox,
-            oldName: nil,
-            hasSubscribedChildren: false
-        )
+        let entry = IMAPListEntry(mailbox, attributes: attributes, separator: 0x2F)
         return ListedFolder(entry: entry, status: status)
     }
 
