@@ -116,7 +116,7 @@ final class AccountWatch: Sendable {
         }
     }
 
-    /// Does `body`, and tells those who waited for it what came of it.
+    /// Does `body`, and tells those who waited for it that it was done; where it fails they are told once that is noted.
     func satisfying<R>(_ body: () async throws -> R) async throws -> R {
         let curious = takeTheCurious()
         do {
@@ -124,7 +124,7 @@ final class AccountWatch: Sendable {
             for one in curious { one.end(.asked) }
             return result
         } catch {
-            for one in curious { one.end(.failed(Self.failure(error))) }
+            state.withLock { $0.curious += curious }
             throw error
         }
     }
@@ -204,7 +204,9 @@ final class AccountWatch: Sendable {
     /// What a failure means; milliseconds until the next attempt.
     private func failed(_ error: any Error, _ backOff: inout BackOff, _ longer: (RemoteError) -> Int) async -> Int {
         let failure = Self.failure(error)
-        dismissTheCurious(failure)
+        // Who asks while it is noted asks for the next attempt.
+        let curious = takeTheCurious()
+        defer { for one in curious { one.end(.failed(failure)) } }
         guard !Task.isCancelled, !(error is StoreError && error as? StoreError == .closed) else { return 0 }
         var pause = max(backOff.pause(), longer(failure))
         if case .authentication = failure { pause = max(pause, parts.limits.refusedPauseMilliseconds) }

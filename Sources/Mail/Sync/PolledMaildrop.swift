@@ -59,8 +59,11 @@ package final class PolledMaildrop: RemoteAccount {
         await watch.run(pause: pause) { isLive in
             while !Task.isCancelled, !watch.isReconfigured {
                 await rest(milliseconds: loginWait)
-                let hasMore = try await watch.satisfying { try await poll() }
-                try await watch.noteAlive()
+                let hasMore = try await watch.satisfying {
+                    let hasMore = try await poll()
+                    try await watch.noteAlive()
+                    return hasMore
+                }
                 isLive()
                 watch.set(phase: .watching)
                 await rest(milliseconds: hasMore ? 0 : pollPause) { watch.isAsked }

@@ -96,8 +96,7 @@ extension RemoteMailbox {
         watch.noteConnected { [interruption = session.interruption] in interruption.interrupt() }
         let sync = MailboxSync(account: key, parts: parts, session: session)
         try await session.watchAll()
-        try await round(sync)
-        try await watch.noteAlive()
+        try await round(sync, isFirst: true)
         try await fillAll(sync)
         try await previewAll(sync)
         watch.set(phase: .watching)
@@ -119,7 +118,7 @@ extension RemoteMailbox {
     }
 
     /// Compares all folders with the server's, and puts there what has to be put there.
-    private func round(_ sync: MailboxSync) async throws {
+    private func round(_ sync: MailboxSync, isFirst: Bool = false) async throws {
         // Who asks wants to know of flags too.
         let flagsAfter = watch.isAsked ? 0 : parts.limits.flagLookMilliseconds
         try await watch.satisfying {
@@ -134,8 +133,8 @@ extension RemoteMailbox {
                 try await sync.round(plan.due, leaving: folders.leaving)
                 try await sync.verify(plan.proven)
             }
+            if isFirst { try await watch.noteAlive() } else { try await watch.noteLook() }
         }
-        try await watch.noteLook()
         try await uploadPending()
     }
 
