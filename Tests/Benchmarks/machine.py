@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine: programs to install and build, processors to pin to, what a process has used."""
-import os, re, resource, socket, subprocess, sys, time
+import contextlib, hashlib, os, re, resource, socket, ssl, subprocess, sys, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -128,6 +128,41 @@ def allow_descriptors(count):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 200), hard))
     return min(count, hard - 200)
+
+
+@contextlib.contextmanager
+def inotify_instances(count):
+    """Has the kernel let one user have so many instances of inotify meanwhile: Dovecot takes one for each session that waits."""
+    path = "/proc/sys/fs/inotify/max_user_instances"
+    before = int(open(path).read())
+    if before < count:
+        with open(path, "w") as file:
+            file.write(str(count))
+    try:
+        yield
+    finally:
+        with open(path, "w") as file:
+            file.write(str(before))
+
+
+def connections(port):
+    """TCP connections that stand at a port of this machine, as the kernel counts them."""
+    found = set()
+    for line in open("/proc/net/tcp").readlines()[1:]:
+        _, local, remote, state = line.split()[:4]
+        # While the table changes a line may come twice.
+        if state == "01" and int(local.rpartition(":")[2], 16) == port:
+            found.add(remote)
+    return len(found)
+
+
+def certificate(directory):
+    """A certificate for 127.0.0.1 that nobody has signed, its key, and its SHA-256 in hexadecimal."""
+    paths = [os.path.join(directory, name) for name in ("certificate.pem", "key.pem")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
+    octets = ssl.PEM_cert_to_DER_cert(open(paths[0]).read())
+    return *paths, hashlib.sha256(octets).hexdigest()
 
 
 def describe():

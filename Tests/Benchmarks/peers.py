@@ -61,9 +61,9 @@ class Hello(Peer):
 class Family(Peer):
     """A server of many processes that starts from `command` and stays in the foreground; each of its users is `benchN`."""
 
-    def start(self, command, port, environment=None, log=None):
+    def start(self, command, port, environment=None, log=None, processor=SERVER):
         with open(log or os.devnull, "ab") as output:
-            self.process = subprocess.Popen([*SERVER, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            self.process = subprocess.Popen([*processor, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             env=environment)
         self.pid = self.process.pid
         wait_for_port(port)
@@ -98,7 +98,10 @@ def deliver(port, messages, user):
 
 
 class Dovecot(Family):
-    """IMAP and LMTP; mdbox, the format that took mail fastest of its three; a message is synced before it is acknowledged."""
+    """IMAP and LMTP; mdbox, the format that took mail fastest of its three; a message is synced before it is acknowledged.
+
+    Whoever is asked for has a mailbox. `sessions` at a time; with a certificate and its key IMAP over TLS too.
+    """
 
     CONFIGURATION = """
         base_dir = {dir}/state
@@ -106,13 +109,16 @@ class Dovecot(Family):
         log_path = {dir}/log
         listen = 127.0.0.1
         protocols = imap lmtp
-        ssl = no
+        {tls}
         disable_plaintext_auth = no
         auth_username_format = %Ln
         first_valid_uid = 5000
         mail_location = mdbox:~/mail
         mail_fsync = optimized
         mail_max_userip_connections = 1000
+        default_process_limit = {sessions}
+        default_client_limit = {many}
+        default_vsz_limit = 2G
         passdb {{
           driver = static
           args = password={password}
@@ -123,20 +129,48 @@ class Dovecot(Family):
         }}
         namespace inbox {{
           inbox = yes
+          mailbox Drafts {{
+            special_use = \\Drafts
+            auto = subscribe
+          }}
+          mailbox Sent {{
+            special_use = \\Sent
+            auto = subscribe
+          }}
+          mailbox Trash {{
+            special_use = \\Trash
+            auto = subscribe
+          }}
+        }}
+        service auth {{
+          client_limit = {many}
+          inet_listener {{
+            port = {auth}
+          }}
+        }}
+        service anvil {{
+          client_limit = {many}
+        }}
+        service stats {{
+          client_limit = {many}
         }}
         service imap-login {{
           service_count = 0
           process_min_avail = 1
+          process_limit = 1
+          client_limit = {many}
           inet_listener imap {{
             port = {imap}
           }}
           inet_listener imaps {{
-            port = 0
+            port = {imaps}
+            ssl = yes
           }}
         }}
         service imap {{
           service_count = 256
           process_min_avail = 1
+          process_limit = {sessions}
         }}
         service lmtp {{
           process_min_avail = 1
@@ -145,20 +179,27 @@ class Dovecot(Family):
           }}
         }}"""
 
-    def __init__(self, directory):
-        self.imap, self.lmtp = free_port(), free_port()
+    def __init__(self, directory, sessions=1000, certificate=None, key=None, processor=SERVER):
+        self.imap, self.lmtp, self.auth = free_port(), free_port(), free_port()
+        self.imaps = free_port() if certificate else 0
+        tls = f"ssl = yes\n        ssl_cert = <{certificate}\n        ssl_key = <{key}" if certificate else "ssl = no"
         folder = os.path.join(directory, "dovecot")
         os.makedirs(folder + "/mail")
         os.makedirs(folder + "/state")
         os.chown(folder + "/mail", 5000, 5000)
         path = folder + "/dovecot.conf"
         with open(path, "w") as file:
-            file.write(self.CONFIGURATION.format(dir=folder, imap=self.imap, lmtp=self.lmtp, password=PASSWORD))
-        self.start(["dovecot", "-F", "-c", path], self.lmtp)
+            file.write(self.CONFIGURATION.format(
+                dir=folder, imap=self.imap, imaps=self.imaps, lmtp=self.lmtp, auth=self.auth, password=PASSWORD, tls=tls,
+                sessions=sessions, many=sessions * 5))
+        self.start(["dovecot", "-F", "-c", path], self.lmtp, processor=processor)
 
 
 class Postfix(Family):
-    """Takes mail into its queue, and gives it on to an LMTP server; with none it only holds it."""
+    """Takes mail into its queue, and gives it on to an LMTP server; with none it only holds it.
+
+    With the port of Dovecot's auth service it offers AUTH, and asks nobody for it.
+    """
 
     CONFIGURATION = """
 compatibility_level = 3.6
@@ -180,6 +221,10 @@ default_transport = discard:
 relay_transport = discard:
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_data_restrictions = {restrictions}
+smtpd_sasl_auth_enable = {authenticates}
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:{auth}
+smtpd_sasl_security_options =
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
@@ -209,7 +254,7 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
-    def __init__(self, directory, lmtp=None):
+    def __init__(self, directory, lmtp=None, auth=None):
         self.smtp = free_port()
         folder = os.path.join(directory, "postfix-gives-on" if lmtp else "postfix")
         for name in ("etc", "spool", "data"):
@@ -218,7 +263,8 @@ postlog unix-dgram n - n - 1 postlogd
         transport = f"lmtp:inet:[127.0.0.1]:{lmtp}" if lmtp else "discard:"
         with open(folder + "/etc/main.cf", "w") as file:
             file.write(self.CONFIGURATION.format(dir=folder, transport=transport,
-                                                 restrictions="" if lmtp else "check_client_access static:HOLD"))
+                                                 restrictions="" if lmtp else "check_client_access static:HOLD",
+                                                 authenticates="yes" if auth else "no", auth=auth or 1))
         with open(folder + "/etc/master.cf", "w") as file:
             file.write(self.SERVICES.format(port=self.smtp))
         # Makes the folders of the queue.
@@ -227,7 +273,10 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Cyrus(Family):
-    """JMAP over HTTP and LMTP, with conversations and the search index of Xapian; what it submits goes to an SMTP server."""
+    """JMAP over HTTP and LMTP, with conversations and the search index of Xapian; what it submits goes to an SMTP server.
+
+    With `imap`: IMAP too, whose IDLE wakes by idled.
+    """
 
     CONFIGURATION = """
 configdirectory: {dir}/conf
@@ -266,6 +315,7 @@ sync_log_channels: squatter
 virtdomains: off
 maxlogins_per_user: 0
 maxlogins_per_host: 0
+specialusealways: yes
 smtp_backend: host
 smtp_host: 127.0.0.1:{smtp}
 """
@@ -276,23 +326,30 @@ START {{
 SERVICES {{
   http cmd="{bin}/httpd -C {dir}/imapd.conf -U 100000" listen="127.0.0.1:{http}" prefork=1 maxchild=200 proto="tcp4"
   lmtp cmd="{bin}/lmtpd -C {dir}/imapd.conf -a -U 100000" listen="127.0.0.1:{lmtp}" prefork=1 maxchild=100 proto="tcp4"
+  {imap_service}
 }}
 EVENTS {{
   checkpoint cmd="{bin}/ctl_cyrusdb -C {dir}/imapd.conf -c" period=600
 }}
 DAEMON {{
-  squatter cmd="{beside}/usr/lib/cyrus/bin/squatter -C {dir}/imapd.conf -R"
+  squatter cmd="{beside}/squatter -C {dir}/imapd.conf -R"
+  {imap_daemon}
 }}
 """
 
-    def __init__(self, directory, smtp, users=2):
-        self.http, self.lmtp = free_port(), free_port()
+    def __init__(self, directory, smtp, users=2, imap=False, processor=SERVER):
+        self.http, self.lmtp, self.imap = free_port(), free_port(), free_port()
         self.authorization = "Authorization: Basic " + base64.b64encode(f"bench1:{PASSWORD}".encode()).decode()
         folder, programs = os.path.join(directory, "cyrus"), "/usr/lib/cyrus/bin"
-        beside = machine.beside("cyrus-imapd", "/usr/lib/cyrus/bin/squatter")
+        beside = machine.beside("cyrus-imapd", "/usr/lib/cyrus/bin/squatter") + "/usr/lib/cyrus/bin"
         for name in ("conf/socket", "mail", "search", "socket", "proc", "lock"):
             os.makedirs(f"{folder}/{name}")
-        values = {"dir": folder, "bin": programs, "beside": beside, "http": self.http, "lmtp": self.lmtp, "smtp": smtp}
+        values = {"dir": folder, "bin": programs, "beside": beside, "http": self.http, "lmtp": self.lmtp, "smtp": smtp,
+                  "imap_service": "", "imap_daemon": ""}
+        if imap:
+            values["imap_service"] = (f'imap cmd="{beside}/imapd -C {folder}/imapd.conf -U 256" listen="127.0.0.1:{self.imap}" '
+                                      'prefork=1 maxchild=100 proto="tcp4"')
+            values["imap_daemon"] = f'idled cmd="{beside}/idled -C {folder}/imapd.conf"'
         for name, text in (("imapd.conf", self.CONFIGURATION), ("cyrus.conf", self.SERVICES)):
             with open(f"{folder}/{name}", "w") as file:
                 file.write(text.format(**values))
@@ -302,7 +359,7 @@ DAEMON {{
         for path in [folder, *glob.glob(folder + "/**", recursive=True)]:
             shutil.chown(path, "cyrus", "mail")
         self.start([programs + "/master", "-C", folder + "/imapd.conf", "-M", folder + "/cyrus.conf", "-p", folder + "/master.pid"],
-                   self.http, {**os.environ, "CYRUS_VERBOSE": "0"})
+                   self.http, {**os.environ, "CYRUS_VERBOSE": "0"}, processor=processor)
         wait_for_port(self.lmtp)
 
 
@@ -311,12 +368,13 @@ class Gateway(Family):
 
     PACKAGES = ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", "imapclient==3.0.1", "aiosmtplib==5.1.3")
 
-    def __init__(self, dovecot, postfix):
+    def __init__(self, dovecot, postfix, authenticates=False):
         self.port, self.behind = free_port(), (dovecot, postfix)
         self.authorization = "Authorization: Basic " + base64.b64encode(f"bench1:{PASSWORD}".encode()).decode()
-        packages = machine.python_packages(*self.PACKAGES)
-        environment = {**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1",
-                       "GATEWAY_IMAP_PORT": str(dovecot.imap), "GATEWAY_SMTP_PORT": str(postfix.smtp)}
+        self.packages = machine.python_packages(*self.PACKAGES)
+        environment = {**os.environ, "PYTHONPATH": self.packages, "PYTHONDONTWRITEBYTECODE": "1",
+                       "GATEWAY_IMAP_PORT": str(dovecot.imap), "GATEWAY_SMTP_PORT": str(postfix.smtp),
+                       "GATEWAY_SMTP_LOGIN": "yes" if authenticates else ""}
         self.start([sys.executable, "-m", "uvicorn", "--app-dir", machine.HERE, "gateway:application", "--host", "127.0.0.1",
                     "--port", str(self.port), "--no-access-log", "--log-level", "error"], self.port, environment)
 
