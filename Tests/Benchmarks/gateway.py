@@ -60,9 +60,10 @@ def summaries(client, uids):
 
 
 @application.get("/messages")
-def messages(limit: int = 50, text: str | None = None, who: HTTPBasicCredentials = Depends(credentials)):
+def messages(limit: int = 50, text: str | None = None, subject: str | None = None, who: HTTPBasicCredentials = Depends(credentials)):
+    criteria = (["TEXT", text] if text else []) + (["SUBJECT", subject] if subject else [])
     with Session(who) as client:
-        uids = client.search(["TEXT", text] if text else "ALL", "UTF-8" if text else None)
+        uids = client.search(criteria or "ALL", "UTF-8" if criteria else None)
         return summaries(client, uids[-limit:])
 
 
@@ -107,5 +108,6 @@ async def send(draft: Draft, response: Response, who: HTTPBasicCredentials = Dep
     content = email.message.EmailMessage()
     content["From"], content["To"], content["Subject"] = who.username + "@example.org", ", ".join(draft.to), draft.subject
     content.set_content(draft.text)
-    _, said = await aiosmtplib.send(content, hostname="127.0.0.1", port=smtp_port, start_tls=False)
+    login = {"username": who.username, "password": who.password} if os.environ["GATEWAY_SMTP_LOGIN"] else {}
+    _, said = await aiosmtplib.send(content, hostname="127.0.0.1", port=smtp_port, start_tls=False, **login)
     return {"said": said}

@@ -4,8 +4,11 @@
 //   load http HOST PORT -c CLIENTS -s SECONDS REQUESTS      requests of the file, one after the other, in turn
 //   load smtp|lmtp HOST PORT -c CLIENTS -n MESSAGES -u USERS -l OCTETS [-a FIRST]
 //                                                           messages to bench1@example.org … benchUSERS@example.org
+//   load imap HOST PORT -c CLIENTS -s SECONDS -w WORDS REQUESTS
+//                                                           commands of the file, without tags; first LOGIN WORDS and SELECT INBOX
 //
-// REQUESTS holds whole HTTP requests, each behind a line with its length in octets. Prints one line of JSON:
+// With -n there are so many requests, whatever time that takes. REQUESTS holds whole HTTP requests or IMAP commands, each behind
+// a line with its length in octets. Prints one line of JSON:
 // {"operations":…,"errors":…,"seconds":…,"p50":…,"p99":…}, the latencies in milliseconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +35,7 @@ struct client {
     long errors;
 };
 
-static const char *mode, *host;
+static const char *mode, *host, *words;
 static int port, clients = 1, users = 1;
 static double duration = 3;
 static long messages, size = 10240, first;
@@ -197,6 +200,34 @@ static void compose(void) {
     body_length += sprintf(body + body_length, ".\r\n");
 }
 
+// MARK: IMAP
+
+// The answer to the command "a": 0 for OK, 1 for another, -1 when the connection is gone.
+static int answer(struct client *c) {
+    char *line;
+    while ((line = read_line(c))) {
+        size_t length = strlen(line);
+        if (!strncmp(line, "a ", 2)) return strncmp(line, "a OK", 4) != 0;
+        if (length > 0 && line[length - 1] == '}') {
+            char *literal = strrchr(line, '{');
+            if (literal && skip(c, strtoul(literal + 1, NULL, 10))) return -1;
+        }
+    }
+    return -1;
+}
+
+static int exchange_imap(struct client *c, long turn) {
+    struct request *request = &requests[turn * 7919 % request_count];
+    return send_all(c, request->octets, request->length) ? -1 : answer(c);
+}
+
+static void log_in(struct client *c) {
+    char line[512];
+    int length = snprintf(line, sizeof line, "a LOGIN %s\r\n", words);
+    if (!read_line(c) || send_all(c, line, length) || answer(c)) fail("LOGIN");
+    if (send_all(c, "a SELECT INBOX\r\n", 16) || answer(c)) fail("SELECT");
+}
+
 // MARK: Running
 
 static void record(struct client *c, double latency) {
@@ -207,23 +238,34 @@ static void record(struct client *c, double latency) {
     c->latencies[c->count++] = latency;
 }
 
+static void begin(struct client *c) {
+    connect_client(c);
+    if (mode[0] == 'i') log_in(c);
+    else if (mode[0] != 'h') greet(c);
+}
+
+static int exchange(struct client *c, long turn) {
+    switch (mode[0]) {
+    case 'h': return exchange_http(c, turn);
+    case 'i': return exchange_imap(c, turn);
+    default: return exchange_mail(c, first + turn);
+    }
+}
+
 static void *run(void *argument) {
     struct client *c = argument;
-    int is_http = mode[0] == 'h';
-    connect_client(c);
-    if (!is_http) greet(c);
+    begin(c);
     pthread_barrier_wait(&barrier);
     for (;;) {
         long turn = __atomic_fetch_add(&issued, 1, __ATOMIC_RELAXED);
         double began = seconds();
         if (messages ? turn >= messages : began >= deadline) break;
-        int outcome = is_http ? exchange_http(c, turn) : exchange_mail(c, first + turn);
+        int outcome = exchange(c, turn);
         if (outcome != 0) c->errors++;
         if (outcome == 0) record(c, seconds() - began);
         if (outcome < 0) {
             close(c->descriptor);
-            connect_client(c);
-            if (!is_http) greet(c);
+            begin(c);
         }
     }
     return NULL;
@@ -254,7 +296,7 @@ int main(int count, char **arguments) {
     port = atoi(arguments[3]);
     int option;
     optind = 4;
-    while ((option = getopt(count, arguments, "c:s:n:u:l:a:")) != -1) {
+    while ((option = getopt(count, arguments, "c:s:n:u:l:a:w:")) != -1) {
         switch (option) {
         case 'c': clients = atoi(optarg); break;
         case 's': duration = atof(optarg); break;
@@ -262,10 +304,11 @@ int main(int count, char **arguments) {
         case 'u': users = atoi(optarg); break;
         case 'l': size = atol(optarg); break;
         case 'a': first = atol(optarg); break;
+        case 'w': words = optarg; break;
         default: return 2;
         }
     }
-    if (mode[0] == 'h') read_requests(arguments[optind]);
+    if (mode[0] == 'h' || mode[0] == 'i') read_requests(arguments[optind]);
     else compose();
     struct client *all = calloc(clients, sizeof *all);
     pthread_barrier_init(&barrier, NULL, clients + 1);
