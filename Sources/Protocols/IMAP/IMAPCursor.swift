@@ -229,6 +229,14 @@ enum IMAPGrammar {
         }
     }
 
+    /// What an `objectid` is made of (RFC 8474 §7).
+    static func isObjectID(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x2D: true
+        default: false
+        }
+    }
+
     /// `ATOM-CHAR` of RFC 9051 §9: what an atom of ours is made of.
     static func isStrictAtom(_ byte: UInt8) -> Bool {
         switch byte {

@@ -33,6 +33,8 @@ package enum IMAPDeviation: String, CaseIterable, Hashable, Sendable {
     /// Servers of swift-nio-imap's issue about invalid body structures: an ENVELOPE or BODYSTRUCTURE that makes no sense, in
     /// balanced parentheses; the rest of the message's data is taken.
     case senselessStructure
+    /// Cyrus 3.6.1: STATUS of a mailbox that is not selected tells octets of memory that it has freed as its MAILBOXID.
+    case senselessMailboxID
     /// A response that could not be read, on a line of its own, and was left out.
     case unreadableResponse
 }

@@ -68,11 +68,27 @@ extension IMAPCursor {
         case .uidValidity: status.uidValidity = try number32()
         case .highestModSeq: status.highestModSeq = try number()
         case .size: status.size = try number()
-        case .mailboxID: status.mailboxID = try IMAPTree(&self, limits).texts(0).first
+        case .mailboxID: status.mailboxID = try mailboxID()
         case .appendLimit:
             let tree = try IMAPTree(&self, limits)
             status.appendLimit = tree.isNull(0) ? nil : tree.number(0)
         case nil: _ = try IMAPTree(&self, limits)
         }
+    }
+
+    /// `"(" objectid ")"`, where `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 §4, §7); nil for what is none.
+    private mutating func mailboxID() throws(IMAPSyntaxError) -> [UInt8]? {
+        try expect(ASCII.openParenthesis)
+        let start = index
+        while let byte = next, IMAPGrammar.isObjectID(byte), index - start < 255 { index += 1 }
+        let id = Array(bytes[start..<index])
+        if !id.isEmpty, take(ASCII.closeParenthesis) { return id }
+        deviations.insert(.senselessMailboxID)
+        while let byte = next {
+            index += 1
+            guard byte == ASCII.closeParenthesis else { continue }
+            if next == ASCII.space || next == ASCII.closeParenthesis { return nil }
+        }
+        throw surprise
     }
 }

@@ -55,6 +55,7 @@ extension IMAPClientSession {
             }
         }
         guard results[0].condition == .ok else { throw IMAPSessionError.refused(results[0]) }
+        if hasSenselessIDs { for place in folders.indices { folders[place].status?.mailboxID = nil } }
         return folders
     }
 
@@ -75,9 +76,14 @@ extension IMAPClientSession {
             case .sectionBegins, .sectionOctets, .sectionEnds, .idling, .wantsOctets, .timeIsUp: break
             }
         }
-        for (place, result) in results.enumerated() where result.condition != .ok { found[place] = nil }
+        for (place, result) in results.enumerated() where result.condition != .ok || hasSenselessIDs {
+            if result.condition == .ok { found[place]?.mailboxID = nil } else { found[place] = nil }
+        }
         return found
     }
+
+    /// Where some ids of mailboxes were none, those that look like one may be another's.
+    private var hasSenselessIDs: Bool { deviations.contains(.senselessMailboxID) }
 
     /// Those that the server knows.
     private func askable(_ items: [IMAPMailboxStatus.Item]) -> [IMAPMailboxStatus.Item] {
@@ -88,7 +94,7 @@ extension IMAPClientSession {
             case .deleted: capabilities.contains(.imap4rev2)
             case .highestModSeq: capabilities.contains(.condStore)
             case .size: capabilities.contains(.statusSize)
-            case .mailboxID: capabilities.contains(.objectID)
+            case .mailboxID: capabilities.contains(.objectID) && !hasSenselessIDs
             case .appendLimit: capabilities.words.contains { $0.starts(with: "APPENDLIMIT".utf8) }
             }
         }

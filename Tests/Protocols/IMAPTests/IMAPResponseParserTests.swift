@@ -50,6 +50,14 @@ import Wire
         Case("* LIST (\\X-Y) \".\" {3}\r\na\r\n\r\n", "list (\\X-Y) . a␍␊"),
         Case("* LIST () \".\" new (\"OLDNAME\" (old))\r\n", "list  . new was old"),
         Case("* STATUS {1}\r\nx (MESSAGES 2 X-Y (1 2) SIZE 9)\r\n", "STATUS x messages=2 size=9"),
+        Case("* STATUS x (MAILBOXID (F-2_x) SIZE 9)\r\n", "STATUS x size=9 mailboxID=F-2_x"),
+        Case(
+            "* STATUS x (MESSAGES 2 MAILBOXID (L` \u{1})V\u{7F}) SIZE 9)\r\n",
+            "STATUS x messages=2 size=9",
+            deviations: [.senselessMailboxID]
+        ),
+        Case("* STATUS x (MAILBOXID () SIZE 9)\r\n", "STATUS x size=9", deviations: [.senselessMailboxID]),
+        Case("* STATUS x (MAILBOXID (\u{1}))\r\n", "STATUS x", deviations: [.senselessMailboxID]),
         Case(
             "* STATUS x (MESSAGES 99999999999)\r\n",
             "unreadable: badNumber(at: 21)",
