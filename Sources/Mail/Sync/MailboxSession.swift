@@ -112,17 +112,28 @@ final class MailboxSession {
             let untold = listed.indices.filter { listed[$0].entry.isSelectable && listed[$0].status == nil }
             let statuses = try await imap.status(of: untold.map { listed[$0].entry.mailbox }, Self.statusItems)
             for (index, status) in zip(untold, statuses) { listed[index].status = status }
-            if names.separator == nil, let separator = listed.compactMap(\.entry.separator).first {
-                names = RemoteFolderNames(isUTF8: names.isUTF8, prefix: names.prefix, separator: separator)
-            }
+            learnNames(listed.map(\.entry))
             return listed
         }
     }
 
-    func create(_ name: FolderName) async throws -> RemoteFolder {
+    /// Learns how mailboxes are named there, where the server does not say.
+    private func learnNames(_ entries: [IMAPListEntry]) {
+        guard imap.namespaces?.personal.first == nil else { return }
+        names = RemoteFolderNames(isUTF8: names.isUTF8, of: entries.map { ($0.mailbox, $0.separator) })
+    }
+
+    /// The mailbox that a name of ours is there.
+    private func mailbox(_ name: FolderName) async throws -> IMAPMailboxName {
+        if names.separator == nil { try await asking { learnNames(try await imap.folders().map(\.entry)) } }
         guard let mailbox = names.mailbox(name) else {
             throw RemoteError.unsupported("The server cannot have a folder of that name.")
         }
+        return mailbox
+    }
+
+    func create(_ name: FolderName) async throws -> RemoteFolder {
+        let mailbox = try await mailbox(name)
         return try await asking {
             try await imap.createFolder(mailbox)
             do {
@@ -151,19 +162,24 @@ final class MailboxSession {
     }
 
     func hasMessages(_ remote: RemoteFolder) async throws -> Bool {
+        try await statuses(of: [remote]).first??.messages != 0
+    }
+
+    /// What each folder has just now.
+    func statuses(of folders: [RemoteFolder]) async throws -> [IMAPMailboxStatus?] {
         // STATUS of the selected mailbox may tell what the session saw last (RFC 9051 §6.3.11).
         try await leave()
         return try await asking {
             if selected != nil { try await imap.noop() }
-            let status = try await imap.status(of: [IMAPMailboxName(octets: remote.path)], [.messages]).first ?? nil
-            return status?.messages != 0
+            return try await imap.status(
+                of: folders.map { IMAPMailboxName(octets: $0.path) },
+                [.messages, .uidNext, .uidValidity]
+            )
         }
     }
 
     func rename(_ remote: RemoteFolder, to name: FolderName) async throws {
-        guard let mailbox = names.mailbox(name) else {
-            throw RemoteError.unsupported("The server cannot have a folder of that name.")
-        }
+        let mailbox = try await mailbox(name)
         try await leave()
         try await asking { try await imap.renameFolder(IMAPMailboxName(octets: remote.path), to: mailbox) }
     }
@@ -489,13 +505,23 @@ final class MailboxSession {
         return try await asking { try await everyOne(of: uids) { try await imap.copy($0, to: mailbox) } }
     }
 
+    /// Has the server say what is new, where no answer to a command tells what it did (UIDPLUS); the messages that are there.
+    private func told(of uids: IMAPNumberSet) async throws -> IMAPNumberSet {
+        try await imap.noop()
+        return IMAPNumberSet(Array(try await present(among: uids)))
+    }
+
     /// Has `body` copy or move messages, and once more those that the server does not name.
     private func everyOne(
         of uids: IMAPNumberSet,
         _ body: (IMAPNumberSet) async throws -> [IMAPCopiedUIDs]
     ) async throws -> CopiedMessages {
-        let first = CopiedMessages(try await body(uids), isExact: imap.capabilities.contains(.uidPlus))
-        guard first.isExact else { return first }
+        guard imap.capabilities.contains(.uidPlus) else {
+            let there = try await told(of: uids)
+            guard !there.isEmpty else { return CopiedMessages([], isExact: true) }
+            return CopiedMessages(try await body(there), isExact: false)
+        }
+        let first = CopiedMessages(try await body(uids), isExact: true)
         let untold = (uids.numbers(limit: 100_000) ?? []).filter { !first.hasCopied($0) }
         guard !untold.isEmpty else { return first }
         try await imap.noop()
@@ -510,10 +536,13 @@ final class MailboxSession {
             if imap.capabilities.contains(.move) || imap.capabilities.contains(.uidPlus) {
                 return try await everyOne(of: uids) { try await imap.move($0, to: mailbox) }
             }
-            try await checkNothingElseIsDeleted(uids)
-            let copied = try await imap.copy(uids, to: mailbox)
-            try await remove(uids)
-            return CopiedMessages(copied, isExact: false)
+            // What was not told of yet would not be copied, and be removed all the same.
+            return try await everyOne(of: uids) { there in
+                try await checkNothingElseIsDeleted(there)
+                let copied = try await imap.copy(there, to: mailbox)
+                try await remove(there)
+                return copied
+            }
         }
     }
 
@@ -537,6 +566,7 @@ final class MailboxSession {
     /// A server without UIDPLUS removes everything that is flagged `\Deleted`: that must be ours alone.
     private func checkNothingElseIsDeleted(_ uids: IMAPNumberSet) async throws {
         guard !imap.capabilities.contains(.uidPlus) else { return }
+        try await imap.noop()
         let deleted = try await imap.search(.flags([.deleted], areSet: true))
         for range in deleted.ranges {
             guard range.allSatisfy({ uids.contains($0) }) else {

@@ -22,6 +22,20 @@ package struct RemoteFolderNames: Hashable, Sendable {
         self.separator = separator
     }
 
+    /// What a list of all mailboxes says of that, where the server has no NAMESPACE to tell it (RFC 2342): if each of them is below
+    /// INBOX, no other can be made (Courier, Cyrus as it comes).
+    package init(isUTF8: Bool, of mailboxes: [(name: IMAPMailboxName, separator: UInt8?)]) {
+        let separator = mailboxes.lazy.compactMap(\.separator).first
+        let others = mailboxes.filter { !$0.name.isInbox }.map(\.name.octets)
+        let count = IMAPMailboxName.inbox.octets.count
+        let areBelow = others.allSatisfy { name in
+            name.count > count + 1 && name[count] == separator
+                && ASCII.equalsIgnoringCase(Array(name[..<count]), "INBOX")
+        }
+        let prefix = areBelow ? others.first.map { Array($0[...count]) } : nil
+        self.init(isUTF8: isUTF8, prefix: prefix ?? [], separator: separator)
+    }
+
     /// Our name for a mailbox; nil where it makes none.
     package func name(of mailbox: IMAPMailboxName, separator: UInt8?) -> FolderName? {
         if mailbox.isInbox { return try? FolderName("INBOX") }

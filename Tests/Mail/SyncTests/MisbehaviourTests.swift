@@ -140,6 +140,27 @@ import Testing
         }
     }
 
+    @Test func whatASessionWasNotToldOfIsCopiedAndMoved() async throws {
+        try await SimulatedAccount.run(isBare: true) { account in
+            try await account.settled(20)
+            let mailbox = try account.mailbox
+            let archive = try await account.store.read {
+                try #require(try $0.folders.find(.archive, in: account.account.key))
+            }
+            // The session that changes things has the inbox selected from now on, as it is now.
+            try await mailbox.setFlags(of: Array(try await account.inbox().prefix(1)), .set(MessageFlags([.seen])))
+            account.server.mailbox.deliver(Array("Subject: copied\r\n\r\n".utf8))
+            try await account.settled(21)
+            _ = try await mailbox.copy(try #require(try await account.inbox().last), to: archive)
+            #expect(account.server.mailbox.count(in: "Archive") == 1)
+            account.server.mailbox.deliver(Array("Subject: moved\r\n\r\n".utf8))
+            try await account.settled(22)
+            try await mailbox.move([try #require(try await account.inbox().last)], to: archive)
+            #expect(account.server.mailbox.count(in: "Archive") == 2)
+            #expect(account.server.mailbox.count(in: "INBOX") == 21)
+        }
+    }
+
     @Test func aPartOfImpossibleSizeIsNotRead() async throws {
         try await SimulatedAccount.run { account in
             try await account.settled(20)

@@ -25,6 +25,17 @@ import Testing
         #expect(names.mailbox(name) == mailbox)
     }
 
+    @Test(
+        arguments: [
+            (["INBOX", "INBOX.Sent", "inbox.a.b"], "INBOX."), (["INBOX", "INBOX.Sent", "Other"], ""), (["INBOX"], ""),
+            (["INBOX", "INBOX."], ""), (["INBOX", "INBOXES.a"], ""), ([], ""),
+        ] as [([String], String)]
+    )
+    func aListTellsWhatNamesBeginWith(_ mailboxes: [String], _ prefix: String) {
+        let listed = mailboxes.map { (name: IMAPMailboxName(octets: Array($0.utf8)), separator: UInt8?(0x2E)) }
+        #expect(RemoteFolderNames(isUTF8: false, of: listed).prefix == Array(prefix.utf8))
+    }
+
     @Test(arguments: ["INBOX.inbox", "INBOX.a..b", "INBOX."])
     func someStandForNothing(_ wire: String) {
         #expect(Self.dots.name(of: IMAPMailboxName(octets: Array(wire.utf8)), separator: 0x2E) == nil)
