@@ -84,6 +84,17 @@ package final class SimulatedMailbox: Sendable {
         }
     }
 
+    /// As if another client of its owner moved all messages of a folder into another one.
+    package func moveAll(from name: String, to other: String) {
+        with { state in
+            let moved = state.folders[Array(name.utf8)]?.messages ?? []
+            for message in moved {
+                _ = state.folders[Array(other.utf8)]?.add(message.octets, message.flags, message.date)
+            }
+            state.folders[Array(name.utf8)]?.messages = []
+        }
+    }
+
     /// Removes a folder with all that is in it.
     package func remove(_ name: String) { with { state in state.folders[Array(name.utf8)] = nil } }
 

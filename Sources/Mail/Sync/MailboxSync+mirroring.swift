@@ -28,7 +28,9 @@ extension MailboxSync {
             // What is announced has its first words with it.
             if arrival != nil { messages = try await previewed(messages) }
             // What is known from another folder may have left that one.
-            for folder in try await formerFolders(messages, round) { try await take(folder, into: &round) }
+            let places = try await formerPlaces(of: messages, but: look.folder)
+            for place in places { try await take(place.look, into: &round) }
+            round.departures.formUnion(try await departedMeanwhile(places, round.departures))
             let used = try await commit(messages, to: look.folder, round.departures, arrival: arrival)
             round.departures.subtract(used)
             guard hasMore else { return }
@@ -82,24 +84,52 @@ extension MailboxSync {
         return missing.count { present.contains($0) }
     }
 
-    /// Folders that were not looked at, of messages that may be these.
-    private func formerFolders(_ messages: [Fetched], _ round: Round) async throws -> [FolderLook] {
+    /// A folder with messages that some that were fetched may be, by their UIDs there.
+    private struct FormerPlace: Sendable {
+        let look: FolderLook
+        let messages: [UInt32: MessageKey]
+    }
+
+    private func formerPlaces(of messages: [Fetched], but folder: FolderRow) async throws -> [FormerPlace] {
         let known = messages.map { ($0.content.identity, $0.content.size) }
         return try await store.read { [account] snapshot in
-            var keys: Set<FolderKey> = []
+            var places: [FolderKey: [UInt32: MessageKey]] = [:]
             for (identity, size) in known {
                 guard let identity else { continue }
-                for row in try snapshot.mirror.messages(known: identity, size: size, in: account) {
-                    keys.insert(row.folder)
+                for row in try snapshot.mirror.messages(known: identity, size: size, in: account)
+                where row.folder != folder.key {
+                    var messages = places[row.folder] ?? [:]
+                    if let uid = try snapshot.mirror.remoteUID(of: row) { messages[uid] = row.key }
+                    places[row.folder] = messages
                 }
             }
-            return try keys.subtracting(round.folders).compactMap { key in
+            return try places.compactMap { key, messages in
                 guard let folder = try snapshot.folders.get(key, in: account),
                     let remote = try snapshot.mirror.remote(folder)
                 else { return nil }
-                return FolderLook(folder: folder, remote: remote, status: nil)
+                return FormerPlace(look: FolderLook(folder: folder, remote: remote, status: nil), messages: messages)
             }
         }
+    }
+
+    /// Messages that left since their folders were looked at: a round takes its time, and somebody may move them meanwhile.
+    private func departedMeanwhile(
+        _ places: [FormerPlace],
+        _ departures: Set<MessageKey>
+    ) async throws -> Set<MessageKey> {
+        var departed: Set<MessageKey> = []
+        for place in places {
+            let messages = place.messages.filter { !departures.contains($0.value) }
+            guard !messages.isEmpty else { continue }
+            do {
+                guard try await enter(place.look.remote) else { continue }
+                let there = try await session.present(among: IMAPNumberSet(Array(messages.keys)))
+                departed.formUnion(messages.filter { !there.contains($0.key) }.values)
+            } catch let error as RemoteError {
+                guard session.isUsable else { throw error }
+            }
+        }
+        return departed
     }
 
     /// Stores what was fetched; the departures that were met again.

@@ -89,22 +89,24 @@ struct MailboxSync {
             round.departures.formUnion(messages.map(\.key))
         }
         for look in looks { try await take(look, into: &round) }
+        return try await finish(&round, leaving: leaving, expunges: expunges)
+    }
+
+    /// Mirrors what was found.
+    func finish(_ round: inout Round, leaving: [FolderRow] = [], expunges: Bool = true) async throws -> Bool {
         var next = 0
-        // Looking for what a message was before may add folders.
-        while next < round.looked.count {
-            let (look, changes) = round.looked[next]
-            next += 1
-            guard !changes.arrived.isEmpty else { continue }
-            do {
-                let arrival = changes.isFirst ? nil : Self.arrival(in: look.folder)
-                let known = FolderLook(folder: look.folder, remote: changes.remote, status: nil)
-                try await mirror(changes.arrived, of: known, &round, arrival: arrival)
-            } catch let error as RemoteError {
-                try await note(error, of: look)
-                round.failed.insert(look.folder.key)
-            }
-        }
+        try await mirrorArrivals(of: &round, from: &next)
         if !expunges, !round.departures.isEmpty { return true }
+        // What left a folder may have come into one that was looked at before.
+        var soughtFor: Set<MessageKey> = []
+        for _ in 0..<Self.mostSearches where !round.departures.isSubset(of: soughtFor) {
+            soughtFor.formUnion(round.departures)
+            for look in try await grown(since: round) {
+                round.folders.remove(look.folder.key)
+                try await take(look, into: &round)
+            }
+            try await mirrorArrivals(of: &round, from: &next)
+        }
         try await expunge(Array(round.departures))
         try await remove(leaving)
         let unshown = round.unshown
@@ -120,6 +122,41 @@ struct MailboxSync {
             }
         }
         return false
+    }
+
+    /// How often messages that departed are looked for in folders that have grown meanwhile.
+    private static let mostSearches = 3
+
+    private func mirrorArrivals(of round: inout Round, from next: inout Int) async throws {
+        // Looking for what a message was before may add folders.
+        while next < round.looked.count {
+            let (look, changes) = round.looked[next]
+            next += 1
+            guard !changes.arrived.isEmpty else { continue }
+            do {
+                let arrival = changes.isFirst ? nil : Self.arrival(in: look.folder)
+                let known = FolderLook(folder: look.folder, remote: changes.remote, status: nil)
+                try await mirror(changes.arrived, of: known, &round, arrival: arrival)
+            } catch let error as RemoteError {
+                try await note(error, of: look)
+                round.failed.insert(look.folder.key)
+            }
+        }
+    }
+
+    /// Folders that have got messages since they were looked at.
+    private func grown(since round: Round) async throws -> [FolderLook] {
+        let known = Dictionary(round.looked.map { ($0.look.folder.key, $0.changes.remote) }) { $1 }
+        let folders = try await store.read { [account] in try $0.mirror.folders(of: account) }
+        let looks = folders.compactMap { folder -> FolderLook? in
+            guard let remote = known[folder.folder.key] ?? folder.remote, remote.uidNext != nil else { return nil }
+            return FolderLook(folder: folder.folder, remote: remote, status: nil)
+        }
+        let statuses = try await session.statuses(of: looks.map(\.remote))
+        return zip(looks, statuses).filter { look, status in
+            guard let status, status.uidValidity == look.remote.uidValidity else { return false }
+            return status.uidNext ?? 0 > look.remote.uidNext ?? 0
+        }.map(\.0)
     }
 
     /// What a round has found so far.

@@ -140,6 +140,34 @@ import Testing
         }
     }
 
+    /// Whichever of the two folders the round has looked at before.
+    @Test(arguments: [FolderRole.inbox, .archive])
+    func whatIsMovedDuringARoundIsMovedHere(_ first: FolderRole) async throws {
+        try await SimulatedAccount.run { account in
+            try await account.settled(20)
+            let before = try await account.inbox().map(\.id)
+            let mailbox = try account.mailbox
+            await account.mailboxes.stop()
+            let session = try await mailbox.connector.open(waitingAtMost: 5_000)
+            let sync = MailboxSync(account: account.account.key, parts: mailbox.parts, session: session)
+            let looks = try await sync.syncFolders().looks
+            var round = MailboxSync.Round()
+            for look in looks where look.folder.role == first { try await sync.take(look, into: &round) }
+            account.server.mailbox.moveAll(from: "INBOX", to: "Archive")
+            for look in looks where look.folder.role != first { try await sync.take(look, into: &round) }
+            _ = try await sync.finish(&round)
+            let after = try await account.store.read { snapshot in
+                let archive = try #require(try snapshot.folders.find(.archive, in: account.account.key))
+                return try snapshot.mirror.messages(in: archive, uids: 1...UInt32.max).compactMap {
+                    try snapshot.messages.find($0.key, in: account.account.key)?.id
+                }
+            }
+            #expect(after == before)
+            #expect(try await account.inbox().isEmpty)
+            await session.end()
+        }
+    }
+
     @Test func whatASessionWasNotToldOfIsCopiedAndMoved() async throws {
         try await SimulatedAccount.run(isBare: true) { account in
             try await account.settled(20)
