@@ -270,6 +270,17 @@ import Testing
     }
 
     @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
+    func eachChangeOnEitherSideIsOneEventThroughCutsAndKills() throws {
+        let dovecot = try DovecotIMAP(hasListIndex: false)
+        defer { dovecot.stop() }
+        let outcome = try python(
+            "remote_changes.py",
+            [Project.postern, "\(try root)/changes", dovecot.folder.path, "\(dovecot.imaps)"]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
+    }
+
+    @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
     func aMailboxIsConnectedByItsOwnersConsent() throws {
         let provider = try #require(try PeerProcess.freePorts(1).first)
         let dovecot = try DovecotIMAP(introspection: provider)

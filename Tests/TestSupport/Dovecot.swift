@@ -89,9 +89,12 @@ package struct DovecotIMAP: Sendable {
     package var folder: URL { process.folder }
     private let process: PeerProcess
 
-    /// - Parameter introspection: the port on 127.0.0.1 of an OAuth 2.0 provider that says at `/introspect` whose a token is (RFC
-    ///   7662): then users log in with tokens alone.
-    package init(introspection: UInt16? = nil) throws {
+    /// - Parameters:
+    ///   - introspection: the port on 127.0.0.1 of an OAuth 2.0 provider that says at `/introspect` whose a token is (RFC 7662):
+    ///     then users log in with tokens alone.
+    ///   - hasListIndex: without it there is no NOTIFY; 2.3.19 breaks it when several sessions change folders at once, and lists
+    ///     folders then that are gone (`duplicate transaction log sequence`).
+    package init(introspection: UInt16? = nil, hasListIndex: Bool = true) throws {
         let ports = try PeerProcess.freePorts(3)
         (imap, imaps, lmtp) = (ports[0], ports[1], ports[2])
         let mailboxes = ["Drafts", "Sent", "Trash", "Junk", "Archive"].map { name in
@@ -104,7 +107,7 @@ package struct DovecotIMAP: Sendable {
             introspection: introspection,
             """
             mail_max_userip_connections = 200
-            mailbox_list_index = yes
+            mailbox_list_index = \(hasListIndex ? "yes" : "no")
             protocol imap {
               mail_plugins = $mail_plugins imap_zlib
             }
