@@ -280,6 +280,48 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.output.suffix(4000)) \(outcome.errors)")
     }
 
+    /// What of the API there is at which backend.
+    @Test func everyOperationDoesTheSameAtEachServer() throws {
+        var servers: [String: [String: String]] = [:]
+        var running: [() -> Void] = []
+        defer { for stop in running { stop() } }
+        func add(_ name: String, _ kind: String, _ port: UInt16, _ more: [String: String]) {
+            servers[name] = more.merging(["kind": kind, "port": "\(port)", "username": "u1", "password": "pw"]) { $1 }
+        }
+        func secured(by folder: URL) -> [String: String] {
+            ["tls": "implicit", "certificate": folder.appendingPathComponent("cert.pem").path]
+        }
+        if DovecotIMAP.isInstalled {
+            let dovecot = try DovecotIMAP()
+            running.append { dovecot.stop() }
+            add("Dovecot IMAP", "imap", dovecot.imaps, secured(by: dovecot.folder))
+        }
+        if CyrusIMAP.isInstalled {
+            let cyrus = try CyrusIMAP()
+            running.append { cyrus.stop() }
+            add("Cyrus IMAP", "imap", cyrus.imaps, secured(by: cyrus.folder))
+        }
+        if CourierIMAP.isInstalled {
+            let courier = try CourierIMAP()
+            running.append { courier.stop() }
+            add("Courier IMAP", "imap", courier.imap, ["tls": "none"])
+        }
+        if Dovecot.isInstalled {
+            let dovecot = try Dovecot(relay: try PeerProcess.freePort())
+            running.append { dovecot.stop() }
+            var more = secured(by: dovecot.folder)
+            more["lmtp"] = "\(dovecot.lmtp)"
+            add("Dovecot POP3", "pop3", dovecot.pop3s, more)
+        }
+        let list = "\(try root)/servers.json"
+        try JSONEncoder().encode(servers).write(to: URL(fileURLWithPath: list))
+        let outcome = try python(
+            "remote_operations.py",
+            [Project.postern, "\(try root)/operations", "\(Project.root)/openapi.yaml", list]
+        )
+        #expect(outcome.status == 0, "\(outcome.output.suffix(8000)) \(outcome.errors)")
+    }
+
     @Test(.enabled(if: DovecotIMAP.isInstalled, "dovecot is not installed"))
     func aMailboxIsConnectedByItsOwnersConsent() throws {
         let provider = try #require(try PeerProcess.freePorts(1).first)
