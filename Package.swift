@@ -314,7 +314,7 @@ let suites: [Target] = [
         "IMAP",
         in: "Protocols",
         ["Wire", "MailTypes", "SASL", "MachineSupport", .product(name: "Yams", package: "Yams")],
-        exclude: ["Disagreements.md", "ClientTranscripts"]
+        exclude: ["Disagreements.md", "ClientTranscripts", "ServerTranscripts"]
     ),
     tests("Autoconfig", in: "Protocols", ["Wire", "MailTypes"]),
     tests(
@@ -420,6 +420,7 @@ let fuzzers: [Target] =
         ("SMTPCommand", ["SMTP"]), ("SMTPReplies", ["SMTP", "SASL"]),
         ("POP3Answers", ["POP3", "SASL"]), ("POP3Command", ["POP3"]),
         ("IMAPResponses", ["IMAP", "SASL"]), ("IMAPClient", ["IMAP", "SASL"]), ("IMAPCommand", ["IMAP"]),
+        ("IMAPServer", ["IMAP"]),
         ("SearchQuery", ["Storage"]),
         ("IPAddress", ["Egress"]), ("AutoconfigFile", ["Autoconfig"]),
     ].map { name, modules in

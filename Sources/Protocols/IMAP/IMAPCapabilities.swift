@@ -45,6 +45,8 @@ package enum IMAPCapability: String, CaseIterable, Sendable {
     case uidOnly = "UIDONLY"
     case metadata = "METADATA"
     case sort = "SORT"
+    case sortDisplay = "SORT=DISPLAY"
+    case extendedSort = "ESORT"
     case threadReferences = "THREAD=REFERENCES"
     case threadOrderedSubject = "THREAD=ORDEREDSUBJECT"
     case quotaStorage = "QUOTA=RES-STORAGE"
@@ -60,13 +62,19 @@ package struct IMAPCapabilities: Hashable, Sendable {
     package private(set) var mechanisms: Set<SASLClientMechanism> = []
     /// The largest message an APPEND may bring, in octets; nil where nothing was said (RFC 7889).
     package private(set) var appendLimit: UInt64?
-    /// All words, in capitals, as they came.
+    /// All words; of a server in capitals.
     package private(set) var words: [[UInt8]] = []
 
     package init() {}
 
     package init(_ words: [[UInt8]]) {
         for word in words { insert(word) }
+    }
+
+    /// Those that we have, by words as they are to be written.
+    init(announcing words: [[UInt8]]) {
+        self.init(words)
+        self.words = words
     }
 
     private mutating func insert(_ word: [UInt8]) {

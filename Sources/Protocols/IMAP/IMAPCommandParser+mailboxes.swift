@@ -26,10 +26,7 @@ extension IMAPCursor {
             try space()
             return .quota(root: try astring())
         case "NOTIFY": return .notify(try notifyRequest(limits))
-        // Its message is announced before it is complete.
-        case "APPEND":
-            _ = try appendMessage(to: try namedMailbox())
-            throw surprise
+        case "APPEND": return .append(try wholeAppend())
         default: return nil
         }
     }
@@ -204,6 +201,15 @@ extension IMAPCursor {
     }
 
     // MARK: APPEND
+
+    /// One with its message in it, which is so only where messages are not announced; it is read over.
+    private mutating func wholeAppend() throws(IMAPSyntaxError) -> IMAPAppend {
+        let append = try appendMessage(to: try namedMailbox())
+        guard append.octets <= UInt64(end - index) else { throw .unexpectedEnd }
+        index += Int(append.octets)
+        if append.isUTF8 { try expect(ASCII.closeParenthesis) }
+        return append
+    }
 
     /// ```
     /// append-message = [SP flag-list] [SP date-time] SP append-data

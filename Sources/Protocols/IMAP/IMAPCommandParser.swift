@@ -154,7 +154,6 @@ extension IMAPCursor {
         let response = try atom()
         // A single "=" is the response that is there and empty.
         if response == [ASCII.equals] { return .authenticate(mechanism: mechanism, initialResponse: []) }
-        guard Base64.decode(response.span) != nil else { throw .badNumber(at: index - response.count) }
         return .authenticate(mechanism: mechanism, initialResponse: response)
     }
 

@@ -13,8 +13,8 @@ package struct IMAPCommandReader: Sendable {
         package var literalOctets: UInt64 = 64 << 10
         /// Of a command with its literals, apart from messages.
         package var commandOctets = 256 << 10
-        /// Of one message; a longer one is refused, and read over where the client does not wait.
-        package var messageOctets: UInt64 = 1 << 40
+        /// Whether the message of an APPEND is announced; else it is a literal as any other.
+        package var takesMessages = true
 
         package init() {}
 
@@ -24,7 +24,7 @@ package struct IMAPCommandReader: Sendable {
             limits.lineOctets = 8192
             limits.literalOctets = 4096
             limits.commandOctets = 16 << 10
-            limits.messageOctets = 0
+            limits.takesMessages = false
             return limits
         }
     }
@@ -108,7 +108,12 @@ package struct IMAPCommandReader: Sendable {
     ///
     /// Nil where it has not come; longer than a line may be, or ended by LF alone, it throws.
     package mutating func nextLine(_ input: inout ByteBuffer) throws(IMAPSyntaxError) -> [UInt8]? {
-        try takeLine(&input)
+        let line = try takeLine(&input)
+        if let defect {
+            reset()
+            throw defect
+        }
+        return line
     }
 
     /// Takes octets of a literal; true when it is complete.
@@ -124,7 +129,7 @@ package struct IMAPCommandReader: Sendable {
         return literalLeft == 0
     }
 
-    /// The next line without its CRLF.
+    /// The next line without its CRLF; one that ends in LF alone is a defect of its command.
     private mutating func takeLine(_ input: inout ByteBuffer) throws(IMAPSyntaxError) -> [UInt8]? {
         guard let end = input.bytes.firstIndex(of: ASCII.lf, from: searched), end < limits.lineOctets else {
             searched = input.count
@@ -132,10 +137,9 @@ package struct IMAPCommandReader: Sendable {
             return nil
         }
         searched = 0
-        guard end > 0, input.bytes[end - 1] == ASCII.cr else {
-            throw .unexpectedOctet(ASCII.lf, at: command.count + end)
-        }
-        let line = input.bytes.extracting(0..<end - 1).array()
+        let isWhole = end > 0 && input.bytes[end - 1] == ASCII.cr
+        if !isWhole { defect = .unexpectedOctet(ASCII.lf, at: command.count + end) }
+        let line = input.bytes.extracting(0..<(isWhole ? end - 1 : end)).array()
         input.consume(end + 1)
         return line
     }
@@ -201,7 +205,7 @@ package struct IMAPCommandReader: Sendable {
 
     /// The message that is announced here, where the command is an APPEND.
     private mutating func message(isSynchronizing: Bool) -> Piece? {
-        guard defect == nil, limits.messageOctets > 0 else { return nil }
+        guard defect == nil, limits.takesMessages else { return nil }
         var cursor = IMAPCursor(command)
         cursor.isStrict = true
         do throws(IMAPSyntaxError) {

@@ -10,7 +10,7 @@ struct IMAPCursor {
     var index: Int
     let end: Int
     var deviations: Set<IMAPDeviation> = []
-    /// A command: nothing is taken that the grammar does not have.
+    /// A command: nothing is taken that the grammar does not have, but for a space too many between words, as some type it.
     var isStrict = false
 
     init(_ bytes: [UInt8], from index: Int = 0) {
@@ -62,9 +62,8 @@ struct IMAPCursor {
 
     mutating func space() throws(IMAPSyntaxError) {
         try expect(ASCII.space)
-        if isStrict { return }
         if next == ASCII.space { deviations.insert(.doubledSpace) }
-        skipSpaces()
+        while next == ASCII.space { index += 1 }
     }
 
     mutating func skipSpaces() {

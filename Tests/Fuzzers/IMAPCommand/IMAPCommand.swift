@@ -11,7 +11,6 @@ func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let data, size > 1 else { return 0 }
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
     var limits = IMAPCommandReader.Limits()
-    limits.messageOctets = 1
     if bytes[0] & 1 == 0 {
         limits.lineOctets = 200
         limits.literalOctets = 50

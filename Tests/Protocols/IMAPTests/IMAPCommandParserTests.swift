@@ -201,7 +201,7 @@ import Wire
         let large = String(repeating: "x", count: 4000)
         #expect(read("a LOGIN {4000+}\r\n\(large) {4000+}\r\n") == ["failed literalTooLong(octets: 4000)"])
         #expect(read("a LOGIN \(large)\r\n") == ["failed responseTooLong"])
-        #expect(read("a NOOP\n") == ["failed unexpectedOctet(10, at: 6)"])
+        #expect(read("a NOOP\nb NOOP\r\n") == ["refused a unexpectedOctet(10, at: 6)", "b: a NOOP␍␊"])
         let message = read("a LOGIN {3+}\r\na\u{0}b c\r\nb NOOP\r\n")
         #expect(message.count == 2 && message[0].hasPrefix("refused a unexpectedOctet(0"))
     }
