@@ -129,7 +129,7 @@ let sessions: [Target] = [
     module(
         "IMAPSessions",
         in: "Sessions",
-        ["Compression", "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "IMAP", "SASL"]
+        ["Compression", "Crypto", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP", "SASL"]
     ),
     module(
         "POP3Sessions",
@@ -337,7 +337,8 @@ let suites: [Target] = [
         "IMAPSessions",
         in: "Sessions",
         [
-            "Crypto", "Runtime", "Sockets", "Transport", "Wire", "MailTypes", "IMAP", "SASL", "SessionSupport",
+            "Crypto", "Resolver", "Runtime", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "IMAP", "SASL",
+            "SessionSupport",
         ]
     ),
     tests(
