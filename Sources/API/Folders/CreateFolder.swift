@@ -30,7 +30,10 @@ enum CreateFolder {
             let account = try reference.resolve(in: transaction, for: caller)
             let parent = try body.parent.map { try $0.resolve(in: transaction, of: account, member: "parent") }
             let name = try FolderName(body.name, below: parent)
-            return try ShownFolder(try transaction.folders.create(name, in: account.key), in: transaction)
+            let row = try transaction.folders.create(name, in: account.key)
+            // Mail programs that show only what is subscribed to are to show it.
+            try transaction.folders.subscribe(name, in: account.key)
+            return try ShownFolder(row, in: transaction)
         }
         try await respond(call, shown)
     }

@@ -291,5 +291,18 @@ enum Schema {
             expires INTEGER, due INTEGER, version INTEGER NOT NULL, problem TEXT
         ) STRICT;
         """,
+        """
+        -- Names of folders that mail programs are to show; a name may have no folder.
+        CREATE TABLE subscriptions (
+            account INTEGER NOT NULL REFERENCES accounts, name TEXT NOT NULL, PRIMARY KEY (account, name)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO subscriptions (account, name) SELECT account, name FROM folders;
+        CREATE INDEX messages_with_keywords ON messages (folder, keywords) WHERE keywords <> '';
+        CREATE INDEX messages_deleted ON messages (folder, uid) WHERE flags & 16 <> 0;
+        -- What FETCH tells of a content, as it goes out: written when it is asked for first, and to be had again at any time.
+        CREATE TABLE fetch_items (
+            content INTEGER PRIMARY KEY REFERENCES contents ON DELETE CASCADE, envelope BLOB, structure BLOB
+        ) STRICT;
+        """,
     ]
 }

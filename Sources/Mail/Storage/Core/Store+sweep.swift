@@ -98,6 +98,7 @@ extension Accounts where View == Transaction {
         )
         guard threads == 0 else { return threads }
         try connection.run("DELETE FROM folders WHERE account = ?1", account)
+        try connection.run("DELETE FROM subscriptions WHERE account = ?1", account)
         try connection.run("UPDATE accounts SET is_purged = 1, used = 0 WHERE pk = ?1", account)
         return 1
     }

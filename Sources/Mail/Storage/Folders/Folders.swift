@@ -6,8 +6,8 @@ import SQLite
 
 /// The folders of accounts.
 package struct Folders<View: StoreView> {
-    fileprivate let view: View
-    fileprivate var connection: SQLiteConnection { view.connection }
+    let view: View
+    var connection: SQLiteConnection { view.connection }
 }
 
 extension StoreView {
@@ -170,6 +170,7 @@ extension Folders where View == Transaction {
             name.text,
             modseq
         )
+        try renameSubscription(folder.name, to: name, in: folder.account)
         try view.touch(folder.key, of: folder.account)
         try view.events.append(.folderRenamed, to: folder.account) {
             $0.id("folderId", folder.id)
@@ -195,6 +196,7 @@ extension Folders where View == Transaction {
             modseq
         )
         let key = FolderKey(connection.lastInsertRowID)
+        if role != nil { try subscribe(name, in: account) }
         try view.touch(key, of: account)
         try view.events.append(.folderCreated, to: account) {
             $0.id("folderId", id)

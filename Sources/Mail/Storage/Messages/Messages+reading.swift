@@ -145,7 +145,7 @@ extension Messages {
     /// The UIDs that left the folder after `modseq`, ascending.
     package func expunged(from folder: FolderRow, since modseq: UInt64) throws -> [UInt32] {
         try connection.all(
-            "SELECT uid FROM expunged WHERE account = ?1 AND folder = ?2 AND modseq > ?3 ORDER BY uid",
+            "SELECT uid FROM expunged WHERE account = ?1 AND +folder = ?2 AND modseq > ?3 ORDER BY uid",
             folder.account,
             folder.key,
             Int64(clamping: modseq)
