@@ -198,7 +198,7 @@ let mail: [Target] = [
         in: "Mail",
         [
             "Runtime", "Files", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "MIME", "SASL", "SMTP",
-            "SMTPSessions", "POP3", "POP3Sessions", "Storage",
+            "SMTPSessions", "POP3", "POP3Sessions", "IMAP", "IMAPSessions", "JSON", "Storage",
             "Intake", "Accounts", "Delivery", logging,
         ]
     ),
@@ -226,8 +226,8 @@ let product: [Target] = [
         [
             "Egress", "Runtime", "Files", "Sockets", "Resolver", "TLS", "WebClient", "Transport", "Crypto", "Wire",
             "JSON", "MailTypes", "MIME", "SASL", "HTTP", "HTTPServer", "SMTPSessions", "POP3", "POP3Sessions",
-            "Metrics", "Storage", "Intake", "Accounts", "Backends", "Sync", "Delivery", "Discovery", "OAuth",
-            "Webhooks", "MailServers", "Simulation", "API", "Configuration", logging,
+            "IMAP", "IMAPSessions", "Metrics", "Storage", "Intake", "Accounts", "Backends", "Sync", "Delivery",
+            "Discovery", "OAuth", "Webhooks", "MailServers", "Simulation", "API", "Configuration", logging,
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     ),
@@ -373,7 +373,7 @@ let suites: [Target] = [
         in: "Mail",
         [
             "Runtime", "SQLite", "Sockets", "TLS", "Transport", "Wire", "MailTypes", "SMTP", "SMTPSessions", "POP3",
-            "POP3Sessions", "Storage", "Intake", "Accounts", logging,
+            "POP3Sessions", "IMAP", "IMAPSessions", "Storage", "Intake", "Accounts", logging,
         ]
     ),
     tests(

@@ -6,8 +6,8 @@ internal import Wire
 extension ConfigurationKey {
     /// Every key, in the order in which they are printed; keys of a section stand together.
     package static let all: [Self] =
-        general + listeners + tls + http + smtp + pop3 + limits + mime + events + webhooks + relay + remote + discovery
-        + oauth
+        general + listeners + tls + http + smtp + pop3 + imap + limits + mime + events + webhooks + relay + remote
+        + discovery + oauth
         + delivery
         + resolver
         + egress
@@ -74,6 +74,8 @@ extension ConfigurationKey {
         listener("listeners.submissions", \.listeners.submissions, "SMTP submission over TLS"),
         listener("listeners.pop3", \.listeners.pop3, "POP3, with STLS"),
         listener("listeners.pop3s", \.listeners.pop3s, "POP3 over TLS"),
+        listener("listeners.imap", \.listeners.imap, "IMAP, with STARTTLS"),
+        listener("listeners.imaps", \.listeners.imaps, "IMAP over TLS"),
     ]
 
     private static func listener(
@@ -204,6 +206,32 @@ extension ConfigurationKey {
             \.pop3.messages,
             1...10_000_000,
             "That a session shows at most, the youngest",
+            reloadable: true
+        ),
+    ]
+
+    private static let imap: [Self] = [
+        integer(
+            "imap.connectionsPerAddress",
+            \.imap.connectionsPerAddress,
+            1...1_000_000,
+            "Not for limits.trustedNetworks",
+            reloadable: true
+        ),
+        integer("imap.sessions", \.imap.sessions, 1...1_000_000, "Sessions at the same time", reloadable: true),
+        integer(
+            "imap.sessionsPerAccount",
+            \.imap.sessionsPerAccount,
+            1...1_000_000,
+            "Sessions of one account at the same time",
+            reloadable: true
+        ),
+        integer("imap.errors", \.imap.errors, 1...10_000, "Refused commands before we hang up", reloadable: true),
+        integer(
+            "imap.idleSeconds",
+            \.imap.idleSeconds,
+            1...86_400,
+            "For the next command of who is logged in",
             reloadable: true
         ),
     ]

@@ -26,6 +26,7 @@ package struct Settings: Sendable {
     package var http = HTTP()
     package var smtp = SMTP()
     package var pop3 = POP3()
+    package var imap = IMAP()
     package var limits = Limits()
     package var resolver = Resolver()
     package var egress = Egress()
@@ -58,6 +59,8 @@ package struct Settings: Sendable {
         package var submissions = "127.0.0.1:2465"
         package var pop3 = "127.0.0.1:2110"
         package var pop3s = "127.0.0.1:2995"
+        package var imap = "127.0.0.1:2143"
+        package var imaps = "127.0.0.1:2993"
     }
 
     /// PEM files; both empty is a certificate of our own making under `data/tls/`.
@@ -97,6 +100,15 @@ package struct Settings: Sendable {
         package var idleSeconds = 600
         /// Messages that a session shows at most: the youngest.
         package var messages = 250_000
+    }
+
+    package struct IMAP: Sendable, Equatable {
+        package var connectionsPerAddress = 50
+        package var sessions = 10_000
+        package var sessionsPerAccount = 100
+        package var errors = 20
+        /// RFC 9051 §5.4 asks for half an hour at least.
+        package var idleSeconds = 1800
     }
 
     package struct Limits: Sendable, Equatable {

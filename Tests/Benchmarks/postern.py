@@ -12,7 +12,7 @@ class Postern:
         self.binary, self.data = binary, data
         arguments = ["--set", "threads.loops=1", "--set", "log.level=error", "--set", "listeners.http=127.0.0.1:0",
                      "--set", "listeners.https=127.0.0.1:0", "--set", "listeners.submission=", "--set", "listeners.submissions=",
-                     "--set", "listeners.pop3=", "--set", "listeners.pop3s=",
+                     "--set", "listeners.pop3=", "--set", "listeners.pop3s=", "--set", "listeners.imap=", "--set", "listeners.imaps=",
                      "--set", "listeners.smtp=" + ("127.0.0.1:0" if smtp else "")]
         for setting in settings:
             arguments += ["--set", setting]

@@ -124,9 +124,10 @@ final class RunningServer {
     let data: String
     let ready: [String: Any]
 
-    static let freePorts = ["http", "https", "smtp", "submission", "submissions", "pop3", "pop3s"].flatMap {
-        ["--set", "listeners.\($0)=127.0.0.1:0"]
-    }
+    static let freePorts = ["http", "https", "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps"]
+        .flatMap {
+            ["--set", "listeners.\($0)=127.0.0.1:0"]
+        }
 
     init(data: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
         self.data = data

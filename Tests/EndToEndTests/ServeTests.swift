@@ -11,7 +11,7 @@ import Testing
     @Test func itSaysWhereItListensAndEndsInOrder() throws {
         let server = try RunningServer(data: try data, ["--set", "listeners.https="])
         #expect(server.ready["ready"] as? Bool == true)
-        for name in ["http", "smtp", "submission", "submissions", "pop3", "pop3s"] {
+        for name in ["http", "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps"] {
             #expect(try server.address(name).hasPrefix("127.0.0.1:"))
         }
         #expect(server.ready["https"] is NSNull)

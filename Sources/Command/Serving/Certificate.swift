@@ -13,7 +13,7 @@ enum Certificate {
         let listeners = settings.listeners
         let users = [
             listeners.https, listeners.smtp, listeners.submission, listeners.submissions, listeners.pop3,
-            listeners.pop3s,
+            listeners.pop3s, listeners.imap, listeners.imaps,
         ]
         guard users.contains(where: { !$0.isEmpty }) else { return nil }
         guard settings.tls.certificate.isEmpty else {

@@ -13,6 +13,8 @@ struct ReadyLine {
     var submissions: SocketAddress?
     var pop3: SocketAddress?
     var pop3s: SocketAddress?
+    var imap: SocketAddress?
+    var imaps: SocketAddress?
     var adminTokenFile = ""
 
     /// `{"ready":true,"http":"127.0.0.1:8025","https":null,…,"adminTokenFile":"…"}` and LF.
@@ -23,7 +25,7 @@ struct ReadyLine {
         writer.bool(true)
         let doors: [(name: StaticString, address: SocketAddress?)] = [
             ("http", http), ("https", https), ("smtp", smtp), ("submission", submission), ("submissions", submissions),
-            ("pop3", pop3), ("pop3s", pop3s),
+            ("pop3", pop3), ("pop3s", pop3s), ("imap", imap), ("imaps", imaps),
         ]
         for (name, address) in doors {
             writer.key(name)

@@ -45,6 +45,7 @@ final class Server: Sendable {
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
     private let pop3: POP3Door?
+    private let imap: IMAPDoor?
     private let webhooks: WebhookDispatcher
     private let mailboxes: RemoteMailboxes
     private let courier: Courier
@@ -62,7 +63,9 @@ final class Server: Sendable {
 
     private init(
         _ foundation: Foundation,
-        _ doors: (http: HTTPDoor, smtp: SMTPDoor?, pop3: POP3Door?, listeners: [Listener], ready: ReadyLine),
+        _ doors: (
+            http: HTTPDoor, smtp: SMTPDoor?, pop3: POP3Door?, imap: IMAPDoor?, listeners: [Listener], ready: ReadyLine
+        ),
         _ webhooks: WebhookDispatcher,
         _ remote: (mailboxes: RemoteMailboxes, courier: Courier),
         tls: TLSServerContext?
@@ -78,7 +81,7 @@ final class Server: Sendable {
         self.tls = tls
         self.webhooks = webhooks
         (mailboxes, courier) = remote
-        (http, smtp, pop3, listeners, ready) = doors
+        (http, smtp, pop3, imap, listeners, ready) = doors
         let sweeping = Housekeeping.start(
             foundation.store,
             on: foundation.group.loops[0],
@@ -202,6 +205,7 @@ final class Server: Sendable {
             let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, tokens, box)
             var smtp: SMTPDoor?
             var pop3: POP3Door?
+            var imap: IMAPDoor?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
             if scope == .everything {
@@ -230,13 +234,21 @@ final class Server: Sendable {
                 ready.pop3s = try listen(settings.listeners.pop3s, "listeners.pop3s", &opened) {
                     try inboxes.listen(at: $0, isImplicitTLS: true, "pop3s")
                 }
+                let folders = try IMAPDoor(foundation, tls: tls)
+                imap = folders
+                ready.imap = try listen(settings.listeners.imap, "listeners.imap", &opened) {
+                    try folders.listen(at: $0, isImplicitTLS: false, "imap")
+                }
+                ready.imaps = try listen(settings.listeners.imaps, "listeners.imaps", &opened) {
+                    try folders.listen(at: $0, isImplicitTLS: true, "imaps")
+                }
             }
             if scope == .everything {
                 try await webhooks.start()
                 try await mailboxes.start()
                 courier.start()
             }
-            return Server(foundation, (http, smtp, pop3, opened, ready), webhooks, (mailboxes, courier), tls: tls)
+            return Server(foundation, (http, smtp, pop3, imap, opened, ready), webhooks, (mailboxes, courier), tls: tls)
         } catch {
             for listener in opened { await listener.drain(milliseconds: 0) }
             throw error
@@ -278,6 +290,7 @@ final class Server: Sendable {
         http.reload(settings)
         smtp?.reload(settings)
         pop3?.reload(settings)
+        imap?.reload(settings)
         do {
             try tls?.reload()
         } catch {

@@ -13,6 +13,8 @@ internal import HTTPServer
 internal import MIME
 internal import MailServers
 internal import MailTypes
+internal import IMAP
+internal import IMAPSessions
 internal import POP3
 internal import POP3Sessions
 internal import Resolver
@@ -155,6 +157,17 @@ extension Settings {
         configuration.maximumConnections = pop3.sessions
         configuration.maximumPerClient = pop3.connectionsPerAddress
         configuration.overloadConnections = max(1, pop3.sessions * 4 / 5)
+        return configuration
+    }
+
+    func imapConfiguration() throws -> IMAPServiceConfiguration {
+        var configuration = IMAPServiceConfiguration(hostName: try ownDomain())
+        configuration.limits.errors = imap.errors
+        configuration.patience.idleMilliseconds = imap.idleSeconds * 1000
+        configuration.maximumConnections = imap.sessions
+        configuration.maximumPerClient = imap.connectionsPerAddress
+        configuration.maximumPerAccount = imap.sessionsPerAccount
+        configuration.overloadConnections = max(1, imap.sessions * 4 / 5)
         return configuration
     }
 

@@ -2,7 +2,7 @@
 """What the scripts beside this one share: a server they start and end themselves, clients of its doors, a tally of claims."""
 import http.client, json, os, signal, smtplib, subprocess, sys, threading, time
 
-DOORS = ("http", "https", "smtp", "submission", "submissions", "pop3", "pop3s")
+DOORS = ("http", "https", "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")
 
 
 class Claims:

@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, postern, data, *settings, descriptors=None):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTERN_")}
-        ports = [f"listeners.{n}=127.0.0.1:0" for n in ("http", "https", "smtp", "submission", "submissions", "pop3", "pop3s")]
+        ports = [f"listeners.{n}=127.0.0.1:0" for n in ("http", "https", "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")]
         arguments = [postern, "serve", "--data", data]
         for setting in ports + ["passwords.rounds=4096"] + list(settings):
             arguments += ["--set", setting]

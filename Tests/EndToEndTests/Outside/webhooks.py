@@ -39,7 +39,7 @@ def eventually(claim, holds, seconds=300, seen=lambda: ""):
 SETTINGS = {
     "webhooks.retrySeconds": ",".join(["1"] * 4 + ["2"] * 46), "webhooks.timeoutSeconds": "1", "webhooks.probeSeconds": "1",
     "egress.allow": "127.0.0.0/8", "egress.webPorts": "any",
-    **{f"listeners.{name}": "127.0.0.1:0" for name in ("http", "smtp", "submission", "submissions", "pop3", "pop3s")},
+    **{f"listeners.{name}": "127.0.0.1:0" for name in ("http", "smtp", "submission", "submissions", "pop3", "pop3s", "imap", "imaps")},
 }
 
 
