@@ -73,6 +73,8 @@ package struct IMAPCommandReader: Sendable {
     private var append: Append?
     /// Messages were announced in the command that is being read.
     private var hadMessages = false
+    /// How many literals the command has, behind the last message.
+    private var literals = 0
 
     package init(_ limits: Limits = Limits(), grammar: IMAPLimits = IMAPLimits()) {
         self.limits = limits
@@ -86,6 +88,7 @@ package struct IMAPCommandReader: Sendable {
         defect = nil
         append = nil
         hadMessages = false
+        literals = 0
     }
 
     /// Whether nothing of a command was taken yet.
@@ -158,6 +161,7 @@ package struct IMAPCommandReader: Sendable {
             command = append.head
             self.append = nil
             hadMessages = true
+            literals = 0
             if let first = line.first, !isClean || first != ASCII.space {
                 defect = .unexpectedOctet(first, at: command.count)
             } else if !isClean {
@@ -171,6 +175,7 @@ package struct IMAPCommandReader: Sendable {
         let isSynchronizing = command[command.count - 2] != ASCII.plus
         isBinary = command[literal.at] == IMAPGrammar.tilde
         command.append(ASCII.lf)
+        literals += 1
         if let message = message(isSynchronizing: isSynchronizing) { return message }
         guard literal.octets <= limits.literalOctets,
             literal.octets <= UInt64(limits.commandOctets - min(command.count, limits.commandOctets))
@@ -205,7 +210,8 @@ package struct IMAPCommandReader: Sendable {
 
     /// The message that is announced here, where the command is an APPEND.
     private mutating func message(isSynchronizing: Bool) -> Piece? {
-        guard defect == nil, limits.takesMessages else { return nil }
+        // Before it only the mailbox can be one: no command is looked at again and again.
+        guard defect == nil, limits.takesMessages, literals <= 2 else { return nil }
         var cursor = IMAPCursor(command)
         cursor.isStrict = true
         do throws(IMAPSyntaxError) {

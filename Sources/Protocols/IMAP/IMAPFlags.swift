@@ -91,7 +91,10 @@ extension IMAPCursor {
         var flags = IMAPFlags()
         try expect(ASCII.openParenthesis)
         skipSpaces()
+        var count = 0
         while !take(ASCII.closeParenthesis) {
+            guard !isStrict || count < 1000 else { throw .tooMany }
+            count += 1
             // Gmail's labels are quoted where they have spaces, and so may be a flag of a proxy of its.
             flags.insert(isStrict ? try flag() : try astring())
             try separator(ASCII.closeParenthesis)

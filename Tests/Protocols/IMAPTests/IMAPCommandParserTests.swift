@@ -149,7 +149,25 @@ import Wire
         }
     }
 
+    @Test func aCommandHasOnlySoManyFlags() {
+        for (count, isTaken) in [(1000, true), (1001, false)] {
+            let flags = Array(repeating: "x", count: count).joined(separator: " ")
+            for flags in [flags, "(\(flags))"] {
+                let parsed = IMAPParsedCommand(Array("a STORE 1 FLAGS \(flags)".utf8))
+                if case .command = parsed { #expect(isTaken) } else { #expect(!isTaken) }
+            }
+        }
+    }
+
     // MARK: Literals
+
+    /// What begins like an APPEND is not read anew with each literal: this would take minutes.
+    @Test func aCommandOfManyLiteralsIsReadOnce() {
+        let flags = (0..<900).map { "f\($0)" }.joined(separator: " ")
+        let literals = String(repeating: "{1+}\r\nx", count: 20_000)
+        let told = Self.read(Array("a APPEND x (\(flags) \(literals))\r\nb NOOP\r\n".utf8))
+        #expect(told.count == 2 && told[0].hasPrefix("malformed a") && told[1] == "b: a NOOP␍␊")
+    }
 
     @Test(arguments: Feeding.allCases) func literalsAreWaitedFor(_ feeding: Feeding) {
         let login = Array("a LOGIN {2}\r\nme {3+}\r\np w\r\nb NOOP\r\n".utf8)
