@@ -8,6 +8,7 @@ internal import Delivery
 internal import HTTPServer
 internal import Intake
 internal import Logging
+internal import MailServers
 internal import MailTypes
 internal import Metrics
 internal import Runtime
@@ -44,8 +45,8 @@ final class Server: Sendable {
     private let tls: TLSServerContext?
     private let http: HTTPDoor
     private let smtp: SMTPDoor?
-    private let pop3: POP3Door?
-    private let imap: IMAPDoor?
+    private let pop3: MailboxDoor<POP3Service>?
+    private let imap: MailboxDoor<IMAPService>?
     private let webhooks: WebhookDispatcher
     private let mailboxes: RemoteMailboxes
     private let courier: Courier
@@ -64,7 +65,8 @@ final class Server: Sendable {
     private init(
         _ foundation: Foundation,
         _ doors: (
-            http: HTTPDoor, smtp: SMTPDoor?, pop3: POP3Door?, imap: IMAPDoor?, listeners: [Listener], ready: ReadyLine
+            http: HTTPDoor, smtp: SMTPDoor?, pop3: MailboxDoor<POP3Service>?, imap: MailboxDoor<IMAPService>?,
+            listeners: [Listener], ready: ReadyLine
         ),
         _ webhooks: WebhookDispatcher,
         _ remote: (mailboxes: RemoteMailboxes, courier: Courier),
@@ -204,8 +206,8 @@ final class Server: Sendable {
         do {
             let http = try HTTPDoor(foundation, webhooks: webhooks, mailboxes: mailboxes, tokens, box)
             var smtp: SMTPDoor?
-            var pop3: POP3Door?
-            var imap: IMAPDoor?
+            var pop3: MailboxDoor<POP3Service>?
+            var imap: MailboxDoor<IMAPService>?
             var ready = ReadyLine(adminTokenFile: FirstToken.path(settings))
             opened.append(try bind("unix:\(settings.data)/postern.sock", "listener") { try http.listenLocally(at: $0) })
             if scope == .everything {
@@ -226,7 +228,7 @@ final class Server: Sendable {
                 ready.submissions = try listen(settings.listeners.submissions, "listeners.submissions", &opened) {
                     try door.listen(at: $0, .submissions, "submissions")
                 }
-                let inboxes = try POP3Door(foundation, tls: tls)
+                let inboxes = try MailboxDoor<POP3Service>(foundation, tls: tls)
                 pop3 = inboxes
                 ready.pop3 = try listen(settings.listeners.pop3, "listeners.pop3", &opened) {
                     try inboxes.listen(at: $0, isImplicitTLS: false, "pop3")
@@ -234,7 +236,7 @@ final class Server: Sendable {
                 ready.pop3s = try listen(settings.listeners.pop3s, "listeners.pop3s", &opened) {
                     try inboxes.listen(at: $0, isImplicitTLS: true, "pop3s")
                 }
-                let folders = try IMAPDoor(foundation, tls: tls)
+                let folders = try MailboxDoor<IMAPService>(foundation, tls: tls)
                 imap = folders
                 ready.imap = try listen(settings.listeners.imap, "listeners.imap", &opened) {
                     try folders.listen(at: $0, isImplicitTLS: false, "imap")

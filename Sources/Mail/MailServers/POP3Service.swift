@@ -21,7 +21,7 @@ struct POP3ServiceContext: Sendable {
 }
 
 /// Our POP3 listeners: the inboxes of local accounts, for mail programs.
-package final class POP3Service: Sendable {
+package final class POP3Service: MailboxService {
     private let current: Lock<POP3ServiceContext>
     private var context: POP3ServiceContext { current.withLock { $0 } }
     private let tls: TLSServerContext?
@@ -47,7 +47,6 @@ package final class POP3Service: Sendable {
         self.tls = tls
     }
 
-    /// New limits, for connections to come; the name stays what it was.
     package func reload(_ configuration: POP3ServiceConfiguration) {
         current.withLock { context in
             let name = context.configuration.hostName
@@ -56,11 +55,6 @@ package final class POP3Service: Sendable {
         }
     }
 
-    /// Listens at `address` and serves until the listener is drained.
-    ///
-    /// - Parameters:
-    ///   - isImplicitTLS: TLS from the first octet, as on port 995; else STLS is offered where there is a certificate.
-    ///   - limits: of the listener; what it may have at a time, and what it says to more, are the service's own.
     package func listen(
         at address: SocketAddress,
         isImplicitTLS: Bool,
@@ -68,22 +62,16 @@ package final class POP3Service: Sendable {
         limits: Listener.Configuration = Listener.Configuration()
     ) throws -> Listener {
         if isImplicitTLS, tls == nil { throw SMTPService.NoCertificate() }
-        let context = context
-        var limits = limits
-        limits.maximumConnections = context.configuration.maximumConnections
-        limits.maximumPerClient = context.configuration.maximumPerClient
-        limits.refusal = Array("-ERR [SYS/TEMP] Too many connections\r\n".utf8)
-        let open = ConnectionCount()
+        let configuration = context.configuration
         return try Listener.bind(
             address,
             loops: loops,
             tls: isImplicitTLS ? tls : nil,
-            configuration: limits
-        ) { connection in
-            open.add(1)
-            await self.serve(connection, open)
-            open.add(-1)
-        }
+            limits: limits,
+            connections: configuration.maximumConnections,
+            perClient: configuration.maximumPerClient,
+            refusal: "-ERR [SYS/TEMP] Too many connections"
+        ) { await self.serve($0, $1) }
     }
 
     private func serve(_ connection: Connection, _ open: ConnectionCount) async {

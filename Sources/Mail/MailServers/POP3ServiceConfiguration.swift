@@ -5,7 +5,7 @@ package import POP3
 package import POP3Sessions
 
 /// What our POP3 listeners offer.
-package struct POP3ServiceConfiguration: Sendable {
+package struct POP3ServiceConfiguration: MailboxServiceConfiguration {
     /// Our name in the greeting.
     package var hostName: Domain
     package var limits = POP3ServerConfiguration.Limits()

@@ -80,24 +80,16 @@ package final class SMTPService: Sendable {
         limits: Listener.Configuration = Listener.Configuration()
     ) throws -> Listener {
         if endpoint.isImplicitTLS, tls == nil { throw NoCertificate() }
-        let context = context
-        var limits = limits
-        limits.maximumConnections = context.configuration.maximumConnections
-        limits.maximumPerClient = context.configuration.maximumPerClient
-        limits.refusal = Array("421 4.7.0 \(context.configuration.hostName) Too many connections\r\n".utf8)
-        let open = ConnectionCount()
-        let handler: Listener.Handler = { connection in
-            open.add(1)
-            await self.serve(connection, endpoint.service, open)
-            open.add(-1)
-        }
+        let configuration = context.configuration
         return try Listener.bind(
             endpoint.address,
             loops: loops,
             tls: endpoint.isImplicitTLS ? tls : nil,
-            configuration: limits,
-            handler: handler
-        )
+            limits: limits,
+            connections: configuration.maximumConnections,
+            perClient: configuration.maximumPerClient,
+            refusal: "421 4.7.0 \(configuration.hostName) Too many connections"
+        ) { await self.serve($0, endpoint.service, $1) }
     }
 
     /// An endpoint with implicit TLS was asked for, and there is no certificate.

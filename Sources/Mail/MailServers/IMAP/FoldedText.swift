@@ -58,7 +58,7 @@ struct FoldedText {
         folded.reserveCapacity(text.count)
         for scalar in text.span.repairedUTF8String().unicodeScalars {
             if scalar.isASCII {
-                folded.append(ASCII.lowercased(UInt8(truncatingIfNeeded: scalar.value)))
+                folded.append(ASCII.lowercased(UInt8(ascii: scalar)))
             } else {
                 folded += Array(scalar.properties.lowercaseMapping.utf8)
             }

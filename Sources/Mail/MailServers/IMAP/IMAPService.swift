@@ -48,7 +48,7 @@ final class AccountSessions: Sendable {
 }
 
 /// Our IMAP listeners: the mailboxes of local accounts, for mail programs.
-package final class IMAPService: Sendable {
+package final class IMAPService: MailboxService {
     /// What is answered here of what needs not be.
     static let capabilities: [IMAPCapability] = [
         .namespace, .uidPlus, .move, .condStore, .qresync, .esearch, .searchResult, .within, .children,
@@ -83,7 +83,6 @@ package final class IMAPService: Sendable {
         self.tls = tls
     }
 
-    /// New limits, for connections to come; the name stays what it was.
     package func reload(_ configuration: IMAPServiceConfiguration) {
         current.withLock { context in
             let name = context.configuration.hostName
@@ -92,11 +91,6 @@ package final class IMAPService: Sendable {
         }
     }
 
-    /// Listens at `address` and serves until the listener is drained.
-    ///
-    /// - Parameters:
-    ///   - isImplicitTLS: TLS from the first octet, as on port 993; else STARTTLS is offered where there is a certificate.
-    ///   - limits: of the listener; what it may have at a time, and what it says to more, are the service's own.
     package func listen(
         at address: SocketAddress,
         isImplicitTLS: Bool,
@@ -104,22 +98,16 @@ package final class IMAPService: Sendable {
         limits: Listener.Configuration = Listener.Configuration()
     ) throws -> Listener {
         if isImplicitTLS, tls == nil { throw SMTPService.NoCertificate() }
-        let context = context
-        var limits = limits
-        limits.maximumConnections = context.configuration.maximumConnections
-        limits.maximumPerClient = context.configuration.maximumPerClient
-        limits.refusal = Array("* BYE [UNAVAILABLE] Too many connections\r\n".utf8)
-        let open = ConnectionCount()
+        let configuration = context.configuration
         return try Listener.bind(
             address,
             loops: loops,
             tls: isImplicitTLS ? tls : nil,
-            configuration: limits
-        ) { connection in
-            open.add(1)
-            await self.serve(connection, open)
-            open.add(-1)
-        }
+            limits: limits,
+            connections: configuration.maximumConnections,
+            perClient: configuration.maximumPerClient,
+            refusal: "* BYE [UNAVAILABLE] Too many connections"
+        ) { await self.serve($0, $1) }
     }
 
     private func serve(_ connection: Connection, _ open: ConnectionCount) async {

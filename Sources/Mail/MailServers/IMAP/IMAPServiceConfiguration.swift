@@ -5,7 +5,7 @@ package import IMAPSessions
 package import MailTypes
 
 /// What our IMAP listeners offer.
-package struct IMAPServiceConfiguration: Sendable {
+package struct IMAPServiceConfiguration: MailboxServiceConfiguration {
     /// Our name in the greeting.
     package var hostName: Domain
     package var limits = IMAPServerConfiguration.Limits()
