@@ -143,6 +143,32 @@ import Testing
         #expect(try server.stop() == 0)
     }
 
+    /// A change without an answer hides none that somebody else made, and what was not asked for is not marked.
+    @Test func nothingIsHiddenNorMarkedUnasked() throws {
+        let server = try server()
+        let outcome = try python(
+            server,
+            """
+            for n in range(3): deliver("m%d" % n)
+            m, other = login(), login()
+            for one in (m, other): ok(one.select("INBOX"))
+            ok(other.store("1", "+FLAGS", "(\\Flagged)"))
+            told = b" ".join(ok(m.store("1", "+FLAGS.SILENT", "(\\Answered)")))
+            assert b"Flagged" in told and b"Answered" in told, told
+            assert ok(m.store("1", "+FLAGS.SILENT", "(\\Draft)")) == [None], "its own change was told"
+            typ, data = m.uid("FETCH", "1:*", "(BODY[]) (CHANGEDSINCE 100000)")
+            assert typ == "OK" and data in ([None], []), data
+            assert ok(m.search(None, "UNSEEN")) == [b"1 2 3"]
+            assert m.list('""', "*" + "a" * 3000)[0] == "NO"
+            typ, data = m.search(None, *["SUBJECT m"] * 33)
+            assert typ == "NO" and b"LIMIT" in data[0], data
+            assert ok(m.search(None, *["SUBJECT m"] * 32)) == [b"1 2 3"]
+            """
+        )
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try server.stop() == 0)
+    }
+
     @Test func curlReads() throws {
         let server = try server()
         let delivered = try python(server, "deliver('m0'); deliver('m1')")

@@ -42,6 +42,8 @@ package struct IMAPServerConfiguration: Sendable {
         /// Commands that lead nowhere before somebody is logged in.
         package var junkCommands = 100
         package var authenticationFailures = 3
+        /// Messages of one APPEND (RFC 3502); together they have no more octets than one may have.
+        package var messagesPerAppend = 100
         /// Of errors and junk commands while the server is overloaded.
         package var errorsUnderLoad = 1
         package var junkCommandsUnderLoad = 10

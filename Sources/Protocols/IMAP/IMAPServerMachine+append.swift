@@ -13,6 +13,8 @@ extension IMAPServerMachine {
         var isSynchronizing = false
         /// Of the message, still to come.
         var octetsLeft: UInt64 = 0
+        /// Of all messages so far, this one among them.
+        var octets: UInt64 = 0
         /// The owner was asked about one of its messages, and took it.
         var isBegun = false
         /// Why none of them is kept; what comes of them is read over.
@@ -31,6 +33,8 @@ extension IMAPServerMachine {
         append?.message = message
         append?.isSynchronizing = isSynchronizing
         append?.octetsLeft = message.octets
+        let sum = (append?.octets ?? 0).addingReportingOverflow(message.octets)
+        append?.octets = sum.overflow ? .max : sum.partialValue
         let refusal = append?.refusal ?? objection(to: message)
         append?.refusal = refusal
         guard refusal == nil, let number = append?.number else {
@@ -51,6 +55,12 @@ extension IMAPServerMachine {
         if message.isUTF8, !session.isUTF8 { return IMAPStatus(.bad, nil, "UTF8=ACCEPT is not enabled") }
         if let number = append?.number, number > 0, !offers(.multiAppend) {
             return IMAPStatus(.bad, nil, "One message at a time")
+        }
+        // They are kept together, and until then by us.
+        if let append, append.number > 0,
+            append.number >= limits.messagesPerAppend || append.octets > configuration.appendLimit
+        {
+            return IMAPStatus(.no, .limit, "That is too much for one APPEND")
         }
         return nil
     }

@@ -182,12 +182,16 @@ package struct IMAPServerMachine: ~Copyable {
         _ input: borrowing ByteBuffer,
         _ encoder: inout IMAPResponseEncoder
     ) -> Action? {
-        if case .incomplete = piece { return .read(serial) }
-        serial += 1
         switch piece {
-        case .incomplete, .continuation:
+        case .incomplete: return .read(serial)
+        case .continuation:
+            // The command is the same: its time goes on.
             goAhead(&encoder)
             return nil
+        default: serial += 1
+        }
+        switch piece {
+        case .incomplete, .continuation: return nil
         case .command(let command): return perform(command, input, &encoder)
         case .message(let tag, let message, let isSynchronizing):
             return announced(message, tag, isSynchronizing, &encoder)

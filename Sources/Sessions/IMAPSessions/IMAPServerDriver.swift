@@ -90,7 +90,10 @@ package struct IMAPServerDriver<Delegate: IMAPServerDelegate> {
                 guard let stream = IMAPCompressedStream(&input) else { return }
                 responses.compression = stream
                 machine.compressionStarted()
-            default: try await answer(action, &machine)
+            default:
+                try await answer(action, &machine)
+                // Who sends many commands at once keeps nobody waiting.
+                await Task.yield()
             }
         }
     }
@@ -145,11 +148,14 @@ package struct IMAPServerDriver<Delegate: IMAPServerDelegate> {
         _ machine: inout IMAPServerMachine,
         _ wait: inout Wait
     ) async throws {
+        var isInflated = false
         do throws(BadDeflateStream) {
-            if try responses.compression?.decompress(into: &input) == true { return }
+            isInflated = try responses.compression?.decompress(into: &input) == true
         } catch {
             return machine.decompressionFailed(&responses.encoder)
         }
+        // A few octets may be many commands.
+        if isInflated { return await Task.yield() }
         let now = clock.monotonic() / 1_000_000
         if wait.serial != serial { wait = Wait(serial: serial, began: now) }
         connection.setDeadline(milliseconds: max(1, limit(machine) - Int(clamping: now - wait.began)))

@@ -30,6 +30,22 @@ import Testing
         #expect(!matches(pattern, String(repeating: "a", count: 2000)))
     }
 
+    @Test func aNeedleIsFoundWhereItIs() {
+        // All texts of up to eight, and needles of up to five, of two letters: each need for going back is among them.
+        func texts(_ longest: Int) -> [[UInt8]] {
+            (0...longest).flatMap { count in
+                (0..<(1 << count)).map { bits in (0..<count).map { bits >> $0 & 1 == 1 ? 0x61 : 0x62 } }
+            }
+        }
+        for needle in texts(5) {
+            let sought = FoldedNeedle(needle)
+            for text in texts(8) {
+                let isThere = needle.isEmpty || (0..<text.count).contains { text[$0...].starts(with: needle) }
+                #expect(sought.isIn(folded: text) == isThere)
+            }
+        }
+    }
+
     @Test func foldedTextIsFoundAcrossPieces() {
         let needles = ["ÄHN", "hello world", "missing"].map { FoldedNeedle(Array($0.utf8)) }
         var text = FoldedText(needles)

@@ -23,6 +23,8 @@ struct EnvelopeAddresses {
     private var phrase: [UInt8] = []
     /// The same as it is written, and without blanks: what a bare address is.
     private var bare: [UInt8] = []
+    /// There is an `@` in it.
+    private var hasAt = false
     private var comment: [UInt8]?
     private var isInGroup = false
 
@@ -44,17 +46,20 @@ struct EnvelopeAddresses {
             case ASCII.quote:
                 let content = readQuoted()
                 phrase += content
+                hasAt = hasAt || content.contains(ASCII.at)
                 bare += [ASCII.quote] + content + [ASCII.quote]
             case ASCII.less: readAngle()
             case ASCII.comma: endBare()
             case ASCII.semicolon: endGroup()
-            case ASCII.colon where !isInGroup && !bare.contains(ASCII.at): beginGroup()
+            case ASCII.colon where !isInGroup && !hasAt: beginGroup()
             case ASCII.space, ASCII.tab: if !phrase.isEmpty, phrase.last != ASCII.space { phrase.append(ASCII.space) }
             case ASCII.openBracket:
                 let literal = readLiteral()
                 phrase += literal
+                hasAt = hasAt || literal.contains(ASCII.at)
                 bare += literal
             default:
+                hasAt = hasAt || byte == ASCII.at
                 phrase.append(byte)
                 bare.append(byte)
             }
@@ -66,6 +71,7 @@ struct EnvelopeAddresses {
     private mutating func reset() {
         phrase = []
         bare = []
+        hasAt = false
         comment = nil
     }
 

@@ -6,22 +6,38 @@ import Wire
 /// essence): looked for as a piece of a word too.
 struct FoldedNeedle: Sendable {
     let octets: [UInt8]
+    /// Behind how many of its octets, which also end where the first n of them do, one goes on (Knuth, Morris, Pratt).
+    private let fallback: [Int]
 
-    init(_ text: [UInt8]) { octets = FoldedText.fold(text) }
+    init(_ text: [UInt8]) {
+        let octets = FoldedText.fold(text)
+        var fallback = [Int](repeating: 0, count: octets.count)
+        var length = 0
+        for index in octets.indices.dropFirst() {
+            while length > 0, octets[length] != octets[index] { length = fallback[length - 1] }
+            if octets[length] == octets[index] { length += 1 }
+            fallback[index] = length
+        }
+        self.octets = octets
+        self.fallback = fallback
+    }
 
     func isIn(_ text: [UInt8]) -> Bool { isIn(folded: FoldedText.fold(text)) }
 
+    /// In time that grows with the text, whatever is looked for.
     func isIn(folded text: [UInt8]) -> Bool {
         guard let first = octets.first else { return true }
-        guard text.count >= octets.count else { return false }
-        let (text, needle) = (text.span, octets.span)
-        var start = 0
-        while start <= text.count - needle.count {
-            guard let place = text.firstIndex(of: first, from: start), place <= text.count - needle.count else {
-                return false
+        let text = text.span
+        var (index, length) = (0, 0)
+        while index < text.count {
+            if length == 0 {
+                guard let place = text.firstIndex(of: first, from: index) else { return false }
+                index = place
             }
-            if text.extracting(place..<place + needle.count).equals(needle) { return true }
-            start = place + 1
+            while length > 0, octets[length] != text[index] { length = fallback[length - 1] }
+            if octets[length] == text[index] { length += 1 }
+            if length == octets.count { return true }
+            index += 1
         }
         return false
     }

@@ -77,6 +77,7 @@ extension IMAPMailbox {
 
     func appendEnds(_ session: IMAPServerSession, _ responses: IMAPServerResponses) async throws -> IMAPStatus {
         defer { uploads = Uploads() }
+        let status: IMAPStatus
         do {
             try await finishUpload()
             guard let folder = uploads.folder else { return IMAPStatus(.no, .serverBug, "Nothing was announced") }
@@ -93,13 +94,14 @@ extension IMAPMailbox {
                 }
             }
             for upload in done { context.observer?.messageAppended(octets: upload.taken.body.size) }
-            try await tellNews(session, responses)
-            return IMAPStatus(.ok, .appendUID(validity: folder.uidValidity, uids: IMAPNumberSet(uids)), "Appended")
+            status = IMAPStatus(.ok, .appendUID(validity: folder.uidValidity, uids: IMAPNumberSet(uids)), "Appended")
         } catch StoreError.notFound(.folder) {
             return IMAPStatus(.no, .tryCreate, "There is no such mailbox")
         } catch {
-            return status(ofUpload: error)
+            return self.status(ofUpload: error)
         }
+        try await tellNewsBehindChange(session, responses)
+        return status
     }
 
     func appendAborted() { uploads = Uploads() }

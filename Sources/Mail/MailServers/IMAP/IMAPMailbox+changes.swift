@@ -36,6 +36,8 @@ extension IMAPMailbox {
     /// What came of a STORE on some messages.
     private struct Stored: Sendable {
         var rows: [MailboxRow] = []
+        /// The MODSEQs that they had before.
+        var before: [UInt32: UInt64] = [:]
         /// Changed since the client knew them, and left alone.
         var modified: [UInt32] = []
         var missing = 0
@@ -65,9 +67,9 @@ extension IMAPMailbox {
             }
             modified += stored.modified
             missing += stored.missing
-            try await tell(stored.rows, request, session, responses)
+            try await tell(stored, request, session, responses)
         }
-        try await tellNews(session, responses, expunged: request.messages.isUID)
+        try await tellNewsBehindChange(session, responses, expunged: request.messages.isUID)
         if !modified.isEmpty {
             let numbers = request.messages.isUID ? modified : modified.compactMap(number)
             return IMAPStatus(.ok, .modified(IMAPNumberSet(numbers)), "Some were changed meanwhile")
@@ -95,6 +97,7 @@ extension IMAPMailbox {
                 stored.modified.append(uid)
                 continue
             }
+            stored.before[uid] = message.modseq
             _ = try tx.messages.setFlags(of: message, change)
             stored.rows += try tx.messages.mailboxRows(of: folder, uids: uid...uid)
         }
@@ -102,14 +105,18 @@ extension IMAPMailbox {
     }
 
     private func tell(
-        _ rows: [MailboxRow],
+        _ stored: Stored,
         _ request: IMAPStoreRequest,
         _ session: IMAPServerSession,
         _ responses: IMAPServerResponses
     ) async throws {
+        let rows = stored.rows
         var hasNewKeywords = false
         for row in rows {
-            selected?.noteOwn(row.uid, modSeq: row.modseq)
+            // Without an answer the client learns of what others did meanwhile only as news.
+            if !request.isSilent || selected?.isNews(row.uid, modSeq: stored.before[row.uid] ?? 0) == false {
+                selected?.noteOwn(row.uid, modSeq: row.modseq)
+            }
             if selected?.learn(row.flags) == true { hasNewKeywords = true }
         }
         if hasNewKeywords { tellFlags(responses) }
@@ -168,7 +175,7 @@ extension IMAPMailbox {
             }
             return copied
         }
-        try await tellNews(session, responses)
+        try await tellNewsBehindChange(session, responses)
         return end(copied, uids, target)
     }
 
@@ -209,7 +216,7 @@ extension IMAPMailbox {
             // Before the EXPUNGEs, so that they are understood (RFC 6851 §4.3).
             responses.write(.status(IMAPStatus(.ok, moved.code(target), "Moved")))
         }
-        try await tellNews(session, responses)
+        try await tellNewsBehindChange(session, responses)
         if moved.source.isEmpty, !uids.isEmpty { return IMAPStatus(.no, .expungeIssued, "The messages are gone") }
         return .done
     }
@@ -224,7 +231,7 @@ extension IMAPMailbox {
         let folder = try writable()
         let among = try uids.map { try self.uids(of: .uids($0)) }
         let highest = try await remove(among, from: folder)
-        try await tellNews(session, responses)
+        try await tellNewsBehindChange(session, responses)
         guard session.usesModSeq, let highest else { return .done }
         return IMAPStatus(.ok, .highestModSeq(highest), "Done")
     }

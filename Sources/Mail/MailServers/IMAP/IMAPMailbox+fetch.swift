@@ -14,6 +14,9 @@ import Wire
 extension IMAPMailbox {
     /// Octets of a section that are read at a time.
     private static let pieceOctets = 64 << 10
+    /// Octets that may be made ready for one message's line, and that are kept at a time.
+    private static let preparedOctets = 4 << 20
+    private static let madeOctets = 1 << 20
 
     func fetch(
         _ request: IMAPFetchRequest,
@@ -33,10 +36,16 @@ extension IMAPMailbox {
         while next < uids.count {
             let some = Array(uids[next..<min(next + Self.batch, uids.count)])
             next += some.count
-            let rows = try await rows(of: some, in: mailbox.folder, setsSeen: asked.setsSeen && !mailbox.isReadOnly)
-            if rows.count < some.count { missing = true }
-            for row in rows where request.changedSince.map({ row.row.modseq > $0 }) ?? true {
+            let (rows, isWhole) = try await rows(
+                of: some,
+                in: mailbox.folder,
+                changedSince: request.changedSince,
+                setsSeen: asked.setsSeen && !mailbox.isReadOnly
+            )
+            if !isWhole { missing = true }
+            for row in rows {
                 try await tell(row, asked, session, responses)
+                if made.reduce(0, { $0 + $1.octets }) > Self.madeOctets { await keepMade() }
                 try await responses.relieve()
             }
             await keepMade()
@@ -82,7 +91,9 @@ extension IMAPMailbox {
         var setsSeen = false
 
         init(_ request: IMAPFetchRequest, _ session: IMAPServerSession) {
-            items = request.items
+            items = []
+            // What is asked for twice is told once.
+            for item in request.items where !items.contains(item) { items.append(item) }
             if request.messages.isUID, !items.contains(.uid) { items.insert(.uid, at: 0) }
             let wantsModSeq = request.changedSince != nil || session.usesModSeq && items.contains(.flags)
             if wantsModSeq, !items.contains(.modSeq) { items.append(.modSeq) }
@@ -110,14 +121,22 @@ extension IMAPMailbox {
         var isChanged = false
     }
 
-    /// The rows of those that are there still; marked as seen before, where they are to be.
-    private func rows(of uids: [UInt32], in folder: FolderRow, setsSeen: Bool) async throws -> [Fetched] {
+    /// The rows of those that are there still and were changed since, and whether all are there; marked as seen before, where
+    /// they are to be.
+    private func rows(
+        of uids: [UInt32],
+        in folder: FolderRow,
+        changedSince: UInt64?,
+        setsSeen: Bool
+    ) async throws -> (rows: [Fetched], isWhole: Bool) {
         let runs = runs(of: uids)
-        let rows = try await store.read { snapshot in
+        let there = try await store.read { snapshot in
             try runs.flatMap { try snapshot.messages.mailboxRows(of: folder, uids: $0) }
         }
+        let isWhole = there.count >= uids.count
+        let rows = there.filter { row in changedSince.map { row.modseq > $0 } ?? true }
         guard setsSeen, rows.contains(where: { !$0.flags.system.contains(.seen) }) else {
-            return rows.map { Fetched(row: $0) }
+            return (rows.map { Fetched(row: $0) }, isWhole)
         }
         let fetched = try await store.write { tx in
             try rows.compactMap { row -> Fetched? in
@@ -134,7 +153,7 @@ extension IMAPMailbox {
             }
         }
         for each in fetched where each.isChanged { selected?.noteOwn(each.row.uid, modSeq: each.row.modseq) }
-        return fetched
+        return (fetched, isWhole && fetched.count == rows.count)
     }
 
     /// Ranges of UIDs between which there are no others of the mailbox.
@@ -226,10 +245,19 @@ extension IMAPMailbox {
         if fetched.isChanged, !asked.items.contains(.flags) {
             prepared.append(.item(.flags(mailbox.flags(of: row))))
         }
-        for item in asked.items { prepared.append(try await prepare(item, row, mailbox, known, message)) }
+        var octets = 0
+        for item in asked.items {
+            let next = try await prepare(item, row, mailbox, known, message)
+            octets += next.octets
+            guard octets <= Self.preparedOctets else { throw Refusal(.no, .limit, "That is too much at once") }
+            prepared.append(next)
+        }
         responses.encoder.beginFetch(UInt32(place) + 1)
         do {
-            for each in prepared { try await write(each, message, responses) }
+            for each in prepared {
+                try await write(each, message, responses)
+                try await responses.relieve()
+            }
         } catch {
             logger.error("message not sent", metadata: ["uid": "\(row.uid)", "err": "\(error)"])
             throw BrokenSection()
@@ -246,6 +274,15 @@ extension IMAPMailbox {
         case slice(IMAPSection, OpenMessage.Slice)
         /// The content of a part without its transfer encoding.
         case content(IMAPSection, MIMELayout.Part, Range<Int64>)
+
+        /// Those that are in memory.
+        var octets: Int {
+            switch self {
+            case .encoded(let octets): octets.count
+            case .slice(_, let slice): slice.front.count
+            case .item, .structure, .content: 0
+            }
+        }
     }
 
     private func prepare(

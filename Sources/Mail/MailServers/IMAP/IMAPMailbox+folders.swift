@@ -87,11 +87,15 @@ extension IMAPMailbox {
 
     /// INBOX stays, and what is in it goes to a new mailbox (RFC 9051 §6.3.6).
     private func emptyInbox(_ inbox: FolderRow, into name: FolderName) async throws -> IMAPStatus {
-        try await store.write { tx in
-            let folder = try tx.folders.create(name, in: inbox.account)
-            for uid in try tx.messages.uids(of: inbox) {
-                guard let message = try tx.messages.find(uid: uid, in: inbox) else { continue }
-                try tx.messages.move(message, to: folder)
+        let folder = try await store.write { try $0.folders.create(name, in: inbox.account) }
+        let uids = try await store.read { try $0.messages.uids(of: inbox) }
+        for start in stride(from: 0, to: uids.count, by: Self.batch) {
+            let some = uids[start..<min(start + Self.batch, uids.count)]
+            try await store.write { tx in
+                for uid in some {
+                    guard let message = try tx.messages.find(uid: uid, in: inbox) else { continue }
+                    try tx.messages.move(message, to: folder)
+                }
             }
         }
         return .done

@@ -8,6 +8,9 @@ import Wire
 
 // LIST with its extensions (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154), and LSUB.
 extension IMAPMailbox {
+    /// Octets of a LIST's patterns: each name is looked at so many times.
+    private static let patternOctets = 2048
+
     /// What is there to be listed: folders, and names that are subscribed to.
     private struct Listing: Sendable {
         var folders: [FolderRow]
@@ -25,6 +28,8 @@ extension IMAPMailbox {
             responses.write(.list(entry(request, [.noSelect], IMAPMailboxName(octets: []))))
             return .done
         }
+        let octets = request.patterns.reduce(0) { $0 + $1.count + request.reference.count }
+        guard octets <= Self.patternOctets else { throw Refusal(.no, .limit, "The patterns are too long") }
         let key = try account.key
         let listing = try await store.read { snapshot in
             Listing(
@@ -82,6 +87,7 @@ extension IMAPMailbox {
     ) async throws {
         let parents = Set(listing.folders.compactMap(\.name.parent))
         for folder in listing.folders {
+            await Task.yield()
             let name = name(folder.name, session)
             guard patterns.contains(where: { $0.matches(name.octets) }) else { continue }
             var attributes = attributes(of: folder, parents)
@@ -125,11 +131,13 @@ extension IMAPMailbox {
         let folders = Dictionary(uniqueKeysWithValues: listing.folders.map { ($0.name, $0) })
         let parents = Set(listing.folders.compactMap(\.name.parent))
         let isRecursive = request.verb == .lsub || request.selections.contains(.recursiveMatch)
+        let holders = isRecursive ? await holders(listing.subscriptions, patterns, session) : []
         for (folderName, isSubscribed) in candidates(listing.subscriptions, withParents: isRecursive) {
+            await Task.yield()
             let name = name(folderName, session)
             guard patterns.contains(where: { $0.matches(name.octets) }) else { continue }
             let folder = folders[folderName]
-            let isHolder = isRecursive && hasHidden(below: folderName, listing.subscriptions, patterns, session)
+            let isHolder = holders.contains(folderName)
             if !isSubscribed, !isHolder { continue }
             var attributes = folder.map { self.attributes(of: $0, parents) } ?? []
             if request.verb == .lsub {
@@ -166,18 +174,20 @@ extension IMAPMailbox {
         return all.sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }.map { ($0, names.contains($0)) }
     }
 
-    /// Whether a name below it is subscribed to that no pattern shows.
-    private func hasHidden(
-        below name: FolderName,
+    /// The names below which something is subscribed to that no pattern shows.
+    private func holders(
         _ names: Set<FolderName>,
         _ patterns: [MailboxPattern],
         _ session: IMAPServerSession
-    ) -> Bool {
-        let prefix = Array(name.text.utf8) + [ASCII.slash]
-        return names.contains { other in
-            guard other.text.utf8.starts(with: prefix) else { return false }
-            let octets = self.name(other, session).octets
-            return !patterns.contains { $0.matches(octets) }
+    ) async -> Set<FolderName> {
+        var holders: Set<FolderName> = []
+        for name in names {
+            await Task.yield()
+            let octets = self.name(name, session).octets
+            if patterns.contains(where: { $0.matches(octets) }) { continue }
+            var level = name.parent
+            while let parent = level, holders.insert(parent).inserted { level = parent.parent }
         }
+        return holders
     }
 }

@@ -11,6 +11,8 @@ import Wire
 extension IMAPMailbox {
     /// Messages whose rows are read together.
     private static let searchBatch = 1000
+    /// Conditions that are looked at in one go.
+    private static let searchSteps = 10_000
 
     private struct Hits {
         var uids: [UInt32] = []
@@ -90,6 +92,7 @@ extension IMAPMailbox {
     /// Looks at one message after the other, in pieces, so that the loop serves others between them.
     private func hits(of search: MailboxSearch, in mailbox: SelectedMailbox) async throws -> Hits {
         var hits = Hits()
+        var steps = 0
         var place = mailbox.lowerBound(search.uids.lowerBound)
         let end =
             search.uids.upperBound == .max ? mailbox.uids.count : mailbox.lowerBound(search.uids.upperBound + 1)
@@ -100,6 +103,11 @@ extension IMAPMailbox {
             let folder = mailbox.folder
             let rows = try await store.read { try $0.messages.mailboxRows(of: folder, uids: range) }
             for row in rows where mailbox.place(of: row.uid) != nil {
+                steps += search.stepCount
+                if steps >= Self.searchSteps {
+                    steps = 0
+                    await Task.yield()
+                }
                 guard try await isHit(row, search, folder) else { continue }
                 hits.uids.append(row.uid)
                 hits.highestModSeq = max(hits.highestModSeq, row.modseq)

@@ -180,6 +180,20 @@ final class IMAPMailbox: IMAPServerDelegate {
         }
     }
 
+    /// The same behind a change that will last, whatever becomes of this: where it cannot be read it is told with the next
+    /// command.
+    func tellNewsBehindChange(
+        _ session: IMAPServerSession,
+        _ responses: IMAPServerResponses,
+        expunged: Bool = true
+    ) async throws {
+        do {
+            try await tellNews(session, responses, expunged: expunged)
+        } catch let error as StoreError {
+            logger.info("news not told", metadata: ["err": "\(error)"])
+        }
+    }
+
     /// Tells what is new in the selected mailbox; what is gone only where the command allows it (RFC 9051 §7.5.1).
     func tellNews(
         _ session: IMAPServerSession,

@@ -47,6 +47,11 @@ struct MailboxSearch: Sendable {
 
     private static let day: Int64 = 86_400_000
 
+    /// Conditions that need a message's octets.
+    private static let contents = 32
+    /// With a header of more octets than this each condition is a turn.
+    private static let largeHeader = 64 << 10
+
     private var steps: [Step] = []
     /// All that can be found have UIDs in there.
     private(set) var uids: ClosedRange<UInt32> = 1...UInt32.max
@@ -65,6 +70,8 @@ struct MailboxSearch: Sendable {
             case step(Step)
         }
         var work: [Work] = [.key(key)]
+        var dollar: SortedNumbers?
+        var contents = 0
         while let next = work.popLast() {
             switch next {
             case .step(let step): steps.append(step)
@@ -75,7 +82,13 @@ struct MailboxSearch: Sendable {
                 work += keys.map { .key($0) }
             case .key(let key):
                 if case .modSeq = key { asksModSeq = true }
-                steps.append(.leaf(try Self.leaf(key, mailbox, saved, now)))
+                if case .saved = key, dollar == nil { dollar = SortedNumbers(IMAPNumberSet(saved)) }
+                let leaf = try Self.leaf(key, mailbox, dollar, now)
+                if case .content = leaf { contents += 1 }
+                guard contents <= Self.contents else {
+                    throw IMAPMailbox.Refusal(.no, .limit, "Too many texts to look for")
+                }
+                steps.append(.leaf(leaf))
             }
         }
         if let bounds = Self.bounds(key, mailbox) { uids = bounds }
@@ -84,7 +97,7 @@ struct MailboxSearch: Sendable {
     private static func leaf(
         _ key: IMAPSearchKey,
         _ mailbox: SelectedMailbox,
-        _ saved: [UInt32],
+        _ saved: SortedNumbers?,
         _ now: Int64
     ) throws -> Leaf {
         switch key {
@@ -119,7 +132,7 @@ struct MailboxSearch: Sendable {
                 throw IMAPMailbox.Refusal(.bad, nil, "There is no message of such a number")
             }
             return .uids(SortedNumbers(IMAPNumberSet(ranges: ranges)))
-        case .saved: return .uids(SortedNumbers(IMAPNumberSet(saved)))
+        case .saved: return .uids(saved ?? SortedNumbers(IMAPNumberSet(ranges: [])))
         case .modSeq(let modSeq): return .modSeq(modSeq)
         case .emailID(let id): return .content(.emailID(id))
         case .threadID(let id): return .content(.threadID(id))
@@ -158,6 +171,9 @@ struct MailboxSearch: Sendable {
     }
 
     // MARK: Looking at a message
+
+    /// What a look at one message costs.
+    var stepCount: Int { steps.count }
 
     /// Whether it is found; nil where its row does not tell.
     func decide(_ row: MailboxRow) -> Bool? { decide { Self.decide($0, row) } }
@@ -225,6 +241,7 @@ struct MailboxSearch: Sendable {
         var inHeader: [(place: Int, needle: FoldedNeedle)] = []
         var inBody: [(place: Int, needle: FoldedNeedle)] = []
         for (place, content) in wanted.enumerated() {
+            if header.octets.count > Self.largeHeader { await Task.yield() }
             switch content {
             case .field(let name, let needle): found[place] = Self.isIn(header, name, needle)
             case .addresses(let name, let needle):

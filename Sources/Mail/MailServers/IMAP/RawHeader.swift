@@ -60,9 +60,12 @@ struct RawHeader {
 
     /// The values of all fields of that name, joined by commas: lists that were written in several fields.
     func list(_ name: StaticString) -> [UInt8]? {
-        let values = fields.filter { ASCII.equalsIgnoringCase(octets[$0.name], name) }.map { unfolded($0.value) }
-        guard let first = values.first else { return nil }
-        return values.dropFirst().reduce(first) { $0 + [ASCII.comma] + $1 }
+        var list: [UInt8]?
+        for field in fields where ASCII.equalsIgnoringCase(octets[field.name], name) {
+            if list == nil { list = [] } else { list?.append(ASCII.comma) }
+            list?.append(contentsOf: unfolded(field.value))
+        }
+        return list
     }
 
     /// The octets without line ends, and without blanks around them.
@@ -75,8 +78,9 @@ struct RawHeader {
     /// The fields of these names, or all others, and the empty line behind them: HEADER.FIELDS and HEADER.FIELDS.NOT of
     /// RFC 9051 §6.4.5.1.
     func selected(_ names: [[UInt8]], isNot: Bool) -> [UInt8] {
+        let wanted = Set(names.map { $0.map(ASCII.lowercased) })
         var selected: [UInt8] = []
-        for field in fields where names.contains(where: { isNamed(field, $0) }) != isNot {
+        for field in fields where wanted.contains(name(field).map(ASCII.lowercased)) != isNot {
             selected += octets[field.whole]
             if selected.last != ASCII.lf { selected += [ASCII.cr, ASCII.lf] }
         }

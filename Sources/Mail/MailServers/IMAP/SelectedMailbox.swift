@@ -188,6 +188,9 @@ struct SelectedMailbox {
     /// This session changed a message itself, and was told so.
     mutating func noteOwn(_ uid: UInt32, modSeq: UInt64) { own[uid] = modSeq }
 
+    /// Whether a message's state of that MODSEQ is one that this session has not told of, nor made.
+    func isNews(_ uid: UInt32, modSeq: UInt64) -> Bool { modSeq > self.modSeq && own[uid] != modSeq }
+
     // MARK: Recent
 
     mutating func addRecent(_ range: ClosedRange<UInt32>) { recent.append(range) }

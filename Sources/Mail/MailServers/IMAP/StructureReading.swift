@@ -10,6 +10,9 @@ import Wire
 struct StructureReading {
     private let message: OpenMessage
     private var parts: [IMAPBodyStructure.Part] = []
+    /// Octets of headers that are still looked at: the structure is no larger than they are, about.
+    private var headerOctets = 1 << 20
+    private static let languages = 100
 
     static func structure(of message: OpenMessage) async throws -> IMAPBodyStructure {
         var reading = Self(message: message)
@@ -57,7 +60,7 @@ struct StructureReading {
     }
 
     private mutating func add(_ part: MIMELayout.Part, parent: Int?, hasChildren: Bool) async throws {
-        let header = RawHeader(try await message.header(of: part))
+        let header = try await header(of: part)
         let written = header.first("Content-Type").map { RawParameters($0) }
         let essence = part.contentType.utf8.split(separator: ASCII.slash).map { Array($0) }
         var type = essence.first ?? []
@@ -91,7 +94,8 @@ struct StructureReading {
         }
         told.languages =
             header.first("Content-Language").map { value in
-                value.split { $0 == ASCII.comma || ASCII.isBlank($0) }.map { Array($0) }
+                value.split(maxSplits: Self.languages) { $0 == ASCII.comma || ASCII.isBlank($0) }
+                    .prefix(Self.languages).map { Array($0) }
             } ?? []
         told.location = header.first("Content-Location")
         if !isMultipart {
@@ -107,10 +111,19 @@ struct StructureReading {
         }
         if isMessage {
             let inner = message.inner(of: part)
-            let header = try await inner.asyncMap { try await message.header(of: $0) }
-            told.envelope = IMAPEnvelope(RawHeader(header ?? []))
+            var header = RawHeader([])
+            if let inner { header = try await self.header(of: inner) }
+            told.envelope = IMAPEnvelope(header)
         }
         parts.append(told)
+    }
+
+    /// As much of it as is still looked at.
+    private mutating func header(of part: MIMELayout.Part) async throws -> RawHeader {
+        guard headerOctets > 0 else { return RawHeader([]) }
+        let octets = try await message.header(of: part)
+        defer { headerOctets -= octets.count }
+        return RawHeader(Array(octets.prefix(headerOctets)))
     }
 
     private func lines(of part: MIMELayout.Part) async throws -> UInt64 {
@@ -128,12 +141,5 @@ struct StructureReading {
         }
         // A last line without its end is a line.
         return last == nil || last == ASCII.lf ? lines : lines + 1
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<R>(_ body: (Wrapped) async throws -> R) async rethrows -> R? {
-        guard let self else { return nil }
-        return try await body(self)
     }
 }

@@ -71,6 +71,8 @@ package struct FetchItems: Sendable {
         self.envelope = envelope
         self.structure = structure
     }
+
+    package var octets: Int { (envelope?.count ?? 0) + (structure?.count ?? 0) }
 }
 
 /// What STATUS tells of a folder beyond its row.
